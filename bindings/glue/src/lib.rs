@@ -1,0 +1,1 @@
+//! The language-neutral facade of the bindings: api table, inbox, tickets, wakers.

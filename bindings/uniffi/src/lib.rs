@@ -1,0 +1,1 @@
+//! A UniFFI preview over the glue: Kotlin, Swift, Ruby.

@@ -1,0 +1,1 @@
+//! ZooKeeper's wire vocabulary: jute codec, frames, operations, errors, Stat, ACL, paths.

@@ -1,0 +1,1 @@
+//! Coordination recipes over the client: election, task queue, master and worker.

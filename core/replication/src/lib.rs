@@ -1,0 +1,1 @@
+//! Consensus behind a narrow trait: messages in, messages out, time passed in.

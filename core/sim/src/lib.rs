@@ -1,0 +1,1 @@
+//! Deterministic simulation of the storage and state machine under disk faults.

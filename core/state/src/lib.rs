@@ -1,0 +1,1 @@
+//! The replicated state machine: tree, sessions, ACL check; pure and deterministic.

@@ -1,0 +1,1 @@
+//! The Pinfold server: listener, connections, pipeline, watches, and the pinfold binary.
