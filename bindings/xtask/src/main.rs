@@ -1,1 +1,54 @@
-fn main() {}
+//! `cargo x`: every developer command of the repository.
+//!
+//! One module per command. A module has `Args` (what clap parses; its doc comment is the help) and
+//! `run(Args) -> Fallible`. To add a command, write the module, declare it below with `mod`, and
+//! give it a line in `commands!`.
+
+mod cache;
+mod check;
+mod fault;
+mod generate;
+mod serve;
+mod step;
+mod tidy;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+pub(crate) use fault::{Fallible, Fault};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo x", about = "Every developer command of Pinfold.", version)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+macro_rules! commands {
+    ($($variant:ident => $module:ident,)*) => {
+        #[derive(Subcommand)]
+        enum Command { $($variant($module::Args),)* }
+
+        fn dispatch(command: Command) -> Fallible {
+            match command { $(Command::$variant(args) => $module::run(args),)* }
+        }
+    };
+}
+
+commands! {
+    Check => check,
+    Tidy => tidy,
+    Gen => generate,
+    Serve => serve,
+}
+
+fn main() -> ExitCode {
+    let command = CommandLine::parse().command;
+    let outcome = dispatch(command);
+    if let Err(fault) = &outcome {
+        eprintln!("\nfailed: {fault}");
+    }
+    // Last, so that what was left out cannot scroll away.
+    let complete = step::report_left_out();
+    if outcome.is_ok() && complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

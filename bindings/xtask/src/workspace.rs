@@ -1,0 +1,57 @@
+//! Where things are: the repository, the target folder, built programs.
+
+use crate::Fallible;
+use crate::fault::Doing;
+use crate::step;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The repository's top folder.
+pub(crate) fn root() -> PathBuf {
+    // This crate lives two levels below it.
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}
+
+/// A cargo command that runs in the repository.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()));
+    command.current_dir(root()).args(arguments);
+    // Set by the outer `cargo run` for this program; a build below must not see them, or crates
+    // whose build scripts look at them would be built twice.
+    for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_MANIFEST_PATH"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// The folder with the development builds (`target/debug`, unless cargo is told otherwise).
+pub(crate) fn built() -> Fallible<PathBuf> {
+    // This very program was built into it.
+    let own = std::env::current_exe().doing("finding the build folder")?;
+    Ok(own.parent().unwrap_or(Path::new(".")).to_path_buf())
+}
+
+/// Builds the `pinfold` server binary and returns its path.
+pub(crate) fn server_binary() -> Fallible<PathBuf> {
+    step::run(&mut cargo(&[
+        "build",
+        "--quiet",
+        "--package",
+        "pinfold-server",
+        "--bin",
+        "pinfold",
+    ]))?;
+    Ok(built()?.join("pinfold"))
+}
+
+/// The files of the repository that git knows or would add, relative to the top folder.
+pub(crate) fn files() -> Fallible<Vec<PathBuf>> {
+    let mut git = Command::new("git");
+    git.current_dir(root()).args(["ls-files", "--cached", "--others", "--exclude-standard"]);
+    let mut files: Vec<PathBuf> = step::output(&mut git)?.lines().map(PathBuf::from).collect();
+    files.retain(|file| root().join(file).is_file());
+    files.sort();
+    files.dedup();
+    Ok(files)
+}
