@@ -1,0 +1,85 @@
+//! Enumerations with fixed values. ZooKeeper's numbers where it has them.
+
+use super::{Enum, Variant};
+
+const fn variant(name: &'static str, value: i32, doc: &'static str) -> Variant {
+    Variant { name, value, doc }
+}
+
+pub(super) static ENUMS: &[Enum] = &[
+    Enum {
+        name: "create_mode",
+        doc: "How a znode is created and when it goes.",
+        variants: &[
+            variant("persistent", 0, "Stays until it is deleted."),
+            variant("ephemeral", 1, "Goes with the session that created it."),
+            variant("persistent_sequential", 2, "Persistent; the name gets a ten-digit counter."),
+            variant("ephemeral_sequential", 3, "Ephemeral; the name gets a ten-digit counter."),
+            variant("container", 4, "Goes some time after its last child has gone."),
+        ],
+    },
+    Enum {
+        name: "watch_mode",
+        doc: "What a lasting watch covers.",
+        variants: &[
+            variant("persistent", 0, "The znode and its list of children."),
+            variant("persistent_recursive", 1, "The znode and everything below it."),
+        ],
+    },
+    Enum {
+        name: "event_kind",
+        doc: "What happened to a watched znode.",
+        variants: &[
+            variant("created", 1, "The znode was created."),
+            variant("deleted", 2, "The znode was deleted."),
+            variant("data_changed", 3, "Its data were set."),
+            variant("children_changed", 4, "A child was created or deleted."),
+        ],
+    },
+    Enum {
+        name: "session_state",
+        doc: "State of the client's session.",
+        variants: &[
+            variant("connecting", 0, "No connection yet."),
+            variant("connected", 1, "The session is served."),
+            variant("read_only", 2, "The session is served by a read-only server."),
+            variant("suspended", 3, "The connection broke; the session may still be alive."),
+            variant("expired", 4, "The session is over; its ephemeral znodes are gone. Final."),
+            variant("auth_failed", 5, "The credentials were refused. Final."),
+            variant("closed", 6, "The client was closed. Final."),
+        ],
+    },
+    Enum {
+        name: "outcome",
+        doc: "What a failed call may have changed.",
+        variants: &[
+            variant("not_applied", 0, "Nothing was changed."),
+            variant("maybe_applied", 1, "The change may have been made; look before repeating."),
+            variant("session_over", 2, "The session is over; nothing can be repeated on it."),
+        ],
+    },
+    Enum {
+        name: "recipe_event_kind",
+        doc: "What a running recipe tells.",
+        variants: &[
+            variant("leadership_lost", 1, "This candidate leads no longer; stop at once."),
+            variant("master_elected", 10, "This master leads; `token` is its fencing token."),
+            variant("master_deposed", 11, "This master leads no longer."),
+            variant("worker_joined", 12, "A worker has registered."),
+            variant("worker_left", 13, "A worker has gone; its tasks go to others."),
+            variant("task_assigned", 14, "A task was given to a worker."),
+            variant("task_reassigned", 15, "A task was taken back from a worker that has gone."),
+            variant("task_completed", 16, "A task's result was committed."),
+            variant("task_dead", 17, "A task was given up."),
+            variant("assigned", 20, "A task for this worker: handle it, then complete or fail it."),
+            variant("revoked", 21, "The task is no longer this worker's; drop the work."),
+            variant(
+                "session_lost",
+                22,
+                "The recipe's session is over; all of its work is revoked.",
+            ),
+            variant("session_renewed", 23, "The recipe goes on in a new session."),
+            variant("ended", 30, "The recipe has ended; the last event of its handle."),
+        ],
+    },
+];
