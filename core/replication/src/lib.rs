@@ -9,13 +9,19 @@
 //! [`Consensus::advance`] that wrote it, after exactly one append and one sync for the batch.
 
 mod consensus;
+mod logger;
 mod membership;
+mod message;
+mod node;
 mod store;
+mod tail;
+mod translate;
 
 pub use consensus::{
     Committed, Consensus, Error, Outgoing, Progress, Proposed, ReadState, Role, Status,
 };
 pub use membership::{Membership, MembershipChange, MembershipStep};
+pub use node::{NodeConfig, RaftNode};
 pub use store::{EntryKind, HardState, LogEntry, LogStore, SnapshotMeta, Start, StoreError};
 
 /// The number of a server in its group; never 0. A standalone server is number 1.
