@@ -50,7 +50,7 @@ pub(super) fn breaches() -> Fallible<Vec<String>> {
         let shown = file.to_string_lossy().into_owned();
         check_name(&file, &shown, &mut breaches);
         let extension = file.extension().and_then(|text| text.to_str()).unwrap_or("");
-        let source = ["rs", "py", "pyi", "mjs", "js", "ts", "cjs", "c", "h", "toml"];
+        let source = ["rs", "py", "pyi", "mjs", "js", "ts", "cjs", "c", "h"];
         if !source.contains(&extension) {
             continue;
         }
