@@ -93,7 +93,12 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn open(&mut self, client: &str, timeout: u32, auth: &[(String, String)]) -> Result<(), String> {
+    fn open(
+        &mut self,
+        client: &str,
+        timeout: u32,
+        auth: &[(String, String)],
+    ) -> Result<(), String> {
         let name = format!("{}:{client}", self.root);
         self.clients.insert(client.to_owned(), name.clone());
         self.driver.send(&json!({
@@ -156,7 +161,9 @@ impl<'a> Play<'a> {
                     BurstLine::Reply { op, ok } => {
                         json!({"id": first + *op as u64, "ok": turned(ok, turn)})
                     }
-                    BurstLine::Event { op, kind, path } => event_line(first + *op as u64, kind, path),
+                    BurstLine::Event { op, kind, path } => {
+                        event_line(first + *op as u64, kind, path)
+                    }
                 };
                 self.expect(client, &wanted).map_err(|error| format!("turn {turn}: {error}"))?;
             }
