@@ -22,11 +22,36 @@ pub type Bindings = HashMap<String, Value>;
 /// # Errors
 /// Where the value differs, as a path into it.
 pub fn matches(pattern: &Value, value: &Value, bound: &mut Bindings) -> Result<(), String> {
+    // First all that binds, so that a comparison may stand before the name it compares with.
+    bind(pattern, value, bound);
+    compare(pattern, value, bound)
+}
+
+fn bind(pattern: &Value, value: &Value, bound: &mut Bindings) {
+    match (pattern, value) {
+        (Value::Object(want), Value::Object(got)) => {
+            let pairs = want.iter().filter_map(|(name, want)| Some((want, got.get(name)?)));
+            pairs.for_each(|(want, got)| bind(want, got, bound));
+        }
+        (Value::Array(want), Value::Array(got)) => {
+            want.iter().zip(got).for_each(|(want, got)| bind(want, got, bound));
+        }
+        (Value::String(text), _) => {
+            if let Some(name) = text.strip_prefix("$set:") {
+                bound.insert(name.to_owned(), value.clone());
+            }
+        }
+        (Value::Null | Value::Bool(_) | Value::Number(_), _)
+        | (Value::Object(_) | Value::Array(_), _) => {}
+    }
+}
+
+fn compare(pattern: &Value, value: &Value, bound: &Bindings) -> Result<(), String> {
     match (pattern, value) {
         (Value::Object(want), Value::Object(got)) => match_object(want, got, bound),
         (Value::Array(want), Value::Array(got)) if want.len() == got.len() => {
             for (index, (want, got)) in want.iter().zip(got).enumerate() {
-                matches(want, got, bound).map_err(|error| format!("[{index}]{error}"))?;
+                compare(want, got, bound).map_err(|error| format!("[{index}]{error}"))?;
             }
             Ok(())
         }
@@ -42,27 +67,23 @@ pub fn matches(pattern: &Value, value: &Value, bound: &mut Bindings) -> Result<(
 fn match_object(
     want: &Map<String, Value>,
     got: &Map<String, Value>,
-    bound: &mut Bindings,
+    bound: &Bindings,
 ) -> Result<(), String> {
     for (name, pattern) in want {
         let Some(value) = got.get(name) else {
             return Err(format!(".{name}: not there, in {}", Value::Object(got.clone())));
         };
-        matches(pattern, value, bound).map_err(|error| format!(".{name}{error}"))?;
+        compare(pattern, value, bound).map_err(|error| format!(".{name}{error}"))?;
     }
     Ok(())
 }
 
-fn match_special(text: &str, value: &Value, bound: &mut Bindings) -> Result<(), String> {
+fn match_special(text: &str, value: &Value, bound: &Bindings) -> Result<(), String> {
     // 2020-09-13, in milliseconds: before any run, after any zero or seconds value.
     const PAST: i64 = 1_600_000_000_000;
     let (kind, name) = text.split_once(':').unwrap_or((text, ""));
     let holds = match kind {
-        "$any" => true,
-        "$set" => {
-            bound.insert(name.to_owned(), value.clone());
-            true
-        }
+        "$any" | "$set" => true,
         "$eq" => bound.get(name) == Some(value),
         "$gt" => integer(value) > bound.get(name).and_then(integer),
         "$int" => integer(value).is_some(),

@@ -6,8 +6,10 @@
 
 mod cache;
 mod check;
+mod conformance;
 mod fault;
 mod generate;
+mod oracle;
 mod serve;
 mod step;
 mod tidy;
@@ -40,6 +42,8 @@ commands! {
     Tidy => tidy,
     Gen => generate,
     Serve => serve,
+    Oracle => oracle,
+    Conformance => conformance,
 }
 
 fn main() -> ExitCode {

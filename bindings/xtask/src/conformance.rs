@@ -1,0 +1,80 @@
+//! `cargo x conformance`: every case, in every language, against both servers.
+
+use crate::fault::Doing;
+use crate::{Fallible, Fault, cache, oracle, step, workspace};
+use pinfold_conformance::case;
+use pinfold_conformance::driver::Launch;
+use pinfold_conformance::matrix::{Matrix, Target};
+use pinfold_conformance::process::ServerProcess;
+
+/// Play the conformance cases through every language's driver, against Pinfold and ZooKeeper
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only these languages (rust, python, node, c)
+    #[arg(long, value_delimiter = ',')]
+    languages: Vec<String>,
+    /// Only cases whose name contains this
+    #[arg(long)]
+    case: Option<String>,
+    /// Also play against a server that runs already (host:port)
+    #[arg(long)]
+    server: Option<String>,
+    /// A driver of your own: a command line that speaks the protocol of DRIVERS.md
+    #[arg(long)]
+    driver: Option<String>,
+    /// Only against Apache ZooKeeper (oracle) or only against our server (pinfold)
+    #[arg(long, value_parser = ["pinfold", "oracle"])]
+    only: Option<String>,
+}
+
+pub(crate) fn run(args: Args) -> Fallible {
+    let folder = workspace::root().join("bindings/conformance/cases");
+    let mut cases = case::read_all(&folder).map_err(Fault::new)?;
+    if let Some(part) = &args.case {
+        cases.retain(|case| case.name.contains(part.as_str()));
+    }
+    let launches = launches(&args)?;
+    let mut targets = Vec::new();
+    let data = tempfile::tempdir().doing("making a temporary folder")?;
+    let mut ours = None;
+    if args.only.as_deref() != Some("oracle") {
+        let binary = workspace::server_binary()?;
+        let server = ServerProcess::pinfold(&binary, data.path(), 0).map_err(Fault::new)?;
+        targets.push(target("pinfold", server.address()));
+        ours = Some(server);
+    }
+    let mut theirs = None;
+    if args.only.as_deref() != Some("pinfold") {
+        match oracle::missing() {
+            Some(why) => step::left_out("conformance against Apache ZooKeeper", why),
+            None => {
+                let server = oracle::start()?;
+                targets.push(target("zookeeper", server.server.address()));
+                theirs = Some(server);
+            }
+        }
+    }
+    if let Some(address) = &args.server {
+        targets.push(target(address, address));
+    }
+    let matrix = Matrix::play(&cases, &launches, &targets, |column| eprintln!("playing {column}"));
+    drop((ours, theirs));
+    print!("{}", matrix.table());
+    let (passed, failed) = matrix.counts();
+    println!("conformance: {passed} cells passed, {failed} failed");
+    step::count(passed, failed);
+    if failed == 0 { Ok(()) } else { Err(Fault::new(format!("{failed} cells of the matrix"))) }
+}
+
+fn target(name: &str, address: &str) -> Target {
+    Target { name: name.to_owned(), address: address.to_owned() }
+}
+
+fn launches(args: &Args) -> Fallible<Vec<Launch>> {
+    if let Some(line) = &args.driver {
+        let command = line.split(' ').map(str::to_owned).collect();
+        return Ok(vec![Launch { language: "own".into(), command, environment: Vec::new() }]);
+    }
+    let _ = cache::dir()?;
+    Ok(Vec::new())
+}
