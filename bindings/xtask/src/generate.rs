@@ -3,6 +3,8 @@
 //! Each generator answers what its files should contain; writing and comparing is done here. A
 //! generator is a module of `gen/` with `outputs()`, and a line in `GENERATORS`.
 
+#[path = "gen/node.rs"]
+mod node;
 #[path = "gen/readme.rs"]
 mod readme;
 
@@ -14,7 +16,8 @@ use std::path::PathBuf;
 /// Files by their path in the repository, with the content they should have.
 pub(crate) type Outputs = Vec<(PathBuf, String)>;
 
-const GENERATORS: &[(&str, fn() -> Outputs)] = &[("readme", readme::outputs)];
+const GENERATORS: &[(&str, fn() -> Outputs)] =
+    &[("node", node::outputs), ("readme", readme::outputs)];
 
 /// Write the generated files: vocabulary of the bindings, types, header, README regions
 #[derive(clap::Args)]
