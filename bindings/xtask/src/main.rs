@@ -6,6 +6,7 @@
 
 mod cache;
 mod check;
+mod clients;
 mod conformance;
 mod fault;
 mod generate;
@@ -44,6 +45,7 @@ commands! {
     Serve => serve,
     Oracle => oracle,
     Conformance => conformance,
+    Clients => clients,
 }
 
 fn main() -> ExitCode {

@@ -19,13 +19,12 @@ pub(crate) struct Args {
     data_dir: Option<PathBuf>,
 }
 
-/// What the server needs to run, by Maven coordinates, and the parts of the command line shell.
+/// What the server and its command line shell need to run, by Maven coordinates.
 const JARS: &[(&str, &str, &str)] = &[
     ("org.apache.zookeeper", "zookeeper", "3.9.5"),
     ("io.dropwizard.metrics", "metrics-core", "4.1.12.1"),
     ("org.xerial.snappy", "snappy-java", "1.1.10.5"),
     ("commons-cli", "commons-cli", "1.5.0"),
-    ("jline", "jline", "2.14.6"),
     ("org.slf4j", "slf4j-nop", "2.0.13"),
 ];
 

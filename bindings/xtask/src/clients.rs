@@ -1,0 +1,215 @@
+//! `cargo x clients`: ZooKeeper clients that nobody here wrote, against our server.
+//!
+//! Each tells its story (`bindings/conformance/clients`) to Pinfold and to Apache ZooKeeper, and
+//! what it prints has to be the committed text both times.
+
+use crate::fault::Doing;
+use crate::{Fallible, Fault, cache, oracle, step, workspace};
+use pinfold_conformance::process::ServerProcess;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Run kazoo, libzookeeper_mt and zkCli against Pinfold and against Apache ZooKeeper
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Take what they print against Apache ZooKeeper as the expected text
+    #[arg(long)]
+    accept: bool,
+    /// Only against Apache ZooKeeper (oracle) or only against our server (pinfold)
+    #[arg(long, value_parser = ["pinfold", "oracle"])]
+    only: Option<String>,
+}
+
+/// A client: how to make the command that tells its story to the server of that address.
+struct Story {
+    name: &'static str,
+    command: Box<dyn Fn(&str) -> Fallible<Command>>,
+    tidied: fn(&str) -> String,
+}
+
+pub(crate) fn run(args: Args) -> Fallible {
+    let stories = stories();
+    let data = tempfile::tempdir().doing("making a temporary folder")?;
+    let mut failed = Vec::new();
+    if args.only.as_deref() != Some("pinfold") {
+        match oracle::missing() {
+            Some(why) => step::left_out("real clients against Apache ZooKeeper", why),
+            None => {
+                let oracle = oracle::start()?;
+                tell_all(&stories, "zookeeper", oracle.server.address(), args.accept, &mut failed);
+            }
+        }
+    }
+    if args.only.as_deref() != Some("oracle") {
+        let binary = workspace::server_binary()?;
+        let server = ServerProcess::pinfold(&binary, data.path(), 0).map_err(Fault::new)?;
+        tell_all(&stories, "pinfold", server.address(), false, &mut failed);
+    }
+    if failed.is_empty() { Ok(()) } else { Err(Fault::new(failed.join("\n"))) }
+}
+
+fn stories() -> Vec<Story> {
+    let mut stories = Vec::new();
+    let mut add = |name, made: Fallible<Box<dyn Fn(&str) -> Fallible<Command>>>, tidied| match made
+    {
+        Ok(command) => stories.push(Story { name, command, tidied }),
+        Err(why) => step::left_out(format!("the client {name}"), why),
+    };
+    add("kazoo", kazoo(), |text| text.to_owned());
+    add("zookeeper_mt", zookeeper_mt(), |text| text.to_owned());
+    add("zkcli", zkcli(), tidied_zkcli);
+    stories
+}
+
+fn tell_all(
+    stories: &[Story],
+    server: &str,
+    address: &str,
+    accept: bool,
+    failed: &mut Vec<String>,
+) {
+    for story in stories {
+        match tell(story, address, accept) {
+            Ok(()) => {
+                println!("{} against {server}: ok", story.name);
+                step::count(1, 0);
+            }
+            Err(fault) => {
+                println!("{} against {server}: FAILED", story.name);
+                step::count(0, 1);
+                failed.push(format!("{} against {server}: {fault}", story.name));
+            }
+        }
+    }
+}
+
+fn tell(story: &Story, address: &str, accept: bool) -> Fallible {
+    let printed = step::output(&mut (story.command)(address)?)?;
+    let printed = (story.tidied)(&printed);
+    let expected = folder().join(format!("{}.expected", story.name));
+    if accept {
+        return fs::write(&expected, printed).doing(expected.display());
+    }
+    let wanted = fs::read_to_string(&expected).doing(expected.display())?;
+    difference(&wanted, &printed).map_or(Ok(()), |text| Err(Fault::new(text)))
+}
+
+/// The first line in which two texts differ.
+pub(crate) fn difference(wanted: &str, printed: &str) -> Option<String> {
+    if wanted == printed {
+        return None;
+    }
+    let mut lines = printed.lines();
+    for (index, want) in wanted.lines().enumerate() {
+        let got = lines.next().unwrap_or("(nothing more)");
+        if want != got {
+            return Some(format!("line {}: wanted {want:?}, got {got:?}\n{printed}", index + 1));
+        }
+    }
+    Some(format!("more than expected: {:?}\n{printed}", lines.next().unwrap_or_default()))
+}
+
+fn folder() -> PathBuf {
+    workspace::root().join("bindings/conformance/clients")
+}
+
+fn kazoo() -> Fallible<Box<dyn Fn(&str) -> Fallible<Command>>> {
+    let python = cache::venv("kazoo", &["kazoo==2.11.0"])?;
+    Ok(Box::new(move |address| {
+        let mut command = Command::new(&python);
+        command.arg(folder().join("kazoo_story.py")).arg(address);
+        Ok(command)
+    }))
+}
+
+/// Debian's build of ZooKeeper's C client, unpacked into the cache; nothing is installed.
+fn zookeeper_mt() -> Fallible<Box<dyn Fn(&str) -> Fallible<Command>>> {
+    for program in ["apt-get", "dpkg", "gcc"] {
+        if !step::available(program) {
+            return Err(Fault::new(format!("{program} is not on the PATH")));
+        }
+    }
+    let packages = cache::filled("libzookeeper-mt", "libzookeeper-mt-dev 2", fetch_debian)?;
+    let usr = packages.join("root/usr");
+    let library = find(&usr.join("lib"), "libzookeeper_mt.so.2")
+        .ok_or_else(|| Fault::new("the Debian package has no libzookeeper_mt.so.2"))?;
+    let libraries = library.parent().unwrap_or(&usr);
+    let program = packages.join("zookeeper_mt_story");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-Wall", "-Wextra", "-Werror", "-DTHREADED", "-I"]).arg(usr.join("include"));
+    gcc.arg("-o").arg(&program).arg(folder().join("zookeeper_mt_story.c")).arg(&library);
+    gcc.arg("-lpthread").arg(format!("-Wl,-rpath,{}", libraries.display()));
+    step::run(&mut gcc)?;
+    Ok(Box::new(move |address| {
+        let mut command = Command::new(&program);
+        command.arg(address);
+        Ok(command)
+    }))
+}
+
+fn fetch_debian(folder: &Path) -> Fallible {
+    let names = ["libzookeeper-mt-dev", "libzookeeper-mt2"];
+    let download = || {
+        let mut apt = Command::new("apt-get");
+        apt.current_dir(folder).args(["-q", "download"]).args(names);
+        step::output(&mut apt)
+    };
+    eprintln!("fetching {} from Debian", names.join(" and "));
+    // A machine that never looked has no package lists yet.
+    if download().is_err() {
+        step::output(Command::new("apt-get").args(["-q", "update"]))?;
+        download()?;
+    }
+    for entry in fs::read_dir(folder).doing(folder.display())? {
+        let path = entry.doing(folder.display())?.path();
+        if path.extension().is_some_and(|extension| extension == "deb") {
+            step::run(Command::new("dpkg").arg("-x").arg(&path).arg(folder.join("root")))?;
+        }
+    }
+    Ok(())
+}
+
+fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?;
+    entries.flatten().find_map(|entry| {
+        let path = entry.path();
+        if path.is_dir() { find(&path, name) } else { path.ends_with(name).then_some(path) }
+    })
+}
+
+fn zkcli() -> Fallible<Box<dyn Fn(&str) -> Fallible<Command>>> {
+    let jars = oracle::jars()?;
+    Ok(Box::new(move |address| {
+        let story = folder().join("zkcli_story.txt");
+        // One stream, so that errors stay between the results; the shell only redirects.
+        let mut command = Command::new("sh");
+        command.arg("-c").arg("exec java -cp \"$0/*\" \"$1\" -server \"$2\" 2>&1").arg(&jars);
+        command.args(["org.apache.zookeeper.ZooKeeperMain", address]);
+        command.stdin(Stdio::from(fs::File::open(&story).doing(story.display())?));
+        Ok(command)
+    }))
+}
+
+/// What zkCli prints without what differs from run to run: addresses, zxids and times. Events are
+/// printed by a thread of their own, so they are moved to the end.
+fn tidied_zkcli(text: &str) -> String {
+    let mut lines = String::new();
+    let mut events = String::new();
+    for line in text.lines() {
+        let varying = ["cZxid", "mZxid", "pZxid", "ctime", "mtime"];
+        let name = line.split(" = ").next().unwrap_or(line);
+        if line.starts_with("WatchedEvent") {
+            let event = line.split(" zxid").next().unwrap_or(line);
+            events.push_str(&format!("{event}\n"));
+        } else if varying.contains(&name) {
+            lines.push_str(&format!("{name} = ..\n"));
+        } else if !line.starts_with("Connecting")
+            && !line.starts_with("WATCHER")
+            && !line.is_empty()
+        {
+            lines.push_str(&format!("{line}\n"));
+        }
+    }
+    lines + &events
+}
