@@ -77,6 +77,13 @@ pub trait Consensus {
     /// [`Error::Store`], as in [`advance`](Self::advance).
     fn snapshot_taken(&mut self, meta: &SnapshotMeta) -> Result<(), Error>;
 
+    /// Writes down how far the log is decided, before a clean stop: damage to the end of the log
+    /// is then told from a write that was cut short. Nothing may be proposed after it.
+    ///
+    /// # Errors
+    /// [`Error::Store`], as in [`advance`](Self::advance).
+    fn close(&mut self) -> Result<(), Error>;
+
     /// The last send to this peer failed.
     fn report_unreachable(&mut self, peer: NodeId);
 

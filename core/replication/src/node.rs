@@ -150,8 +150,8 @@ impl<L: LogStore> RaftNode<L> {
         if let Some(state) = ready.hs() {
             // A commit that moved on alone need not be durable: it is found again.
             if ready.must_sync() || !ready.snapshot().is_empty() {
-                let (term, vote, commit) = (state.term, state.vote, state.commit);
-                self.tail().store.save_hard_state(&HardState { term, vote, commit })?;
+                let state = state.clone();
+                self.save_hard_state(&state)?;
             }
         }
         if !ready.snapshot().is_empty() {
@@ -171,6 +171,14 @@ impl<L: LogStore> RaftNode<L> {
             tail.store.sync()?;
         }
         Ok(())
+    }
+
+    fn save_hard_state(&mut self, state: &raft::eraftpb::HardState) -> Result<(), StoreError> {
+        // Never more than what is durable here, so that a crash right after this leaves a log
+        // that reaches as far as it says.
+        let commit = state.commit.min(self.raw.raft.raft_log.persisted);
+        let (term, vote) = (state.term, state.vote);
+        self.tail().store.save_hard_state(&HardState { term, vote, commit })
     }
 
     fn deliver(&mut self, entries: Vec<Entry>, out: &mut Vec<Committed>) -> Result<(), Error> {
@@ -369,6 +377,14 @@ impl<L: LogStore> Consensus for RaftNode<L> {
     fn snapshot_taken(&mut self, meta: &SnapshotMeta) -> Result<(), Error> {
         let taken = self.tail().store.snapshot_taken(meta);
         taken.map_err(|error| self.fatal(error))
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        if self.failed {
+            return Ok(());
+        }
+        let state = self.raw.raft.hard_state();
+        self.save_hard_state(&state).map_err(|error| self.fatal(error))
     }
 
     fn report_unreachable(&mut self, peer: NodeId) {

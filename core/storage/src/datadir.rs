@@ -1,0 +1,192 @@
+//! The data directory: whose it is, who works on it, what is where.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{Context, Error, Result};
+use crate::filesystem::{FileSystem, Lock};
+use crate::{Log, LogOptions, Register, SnapshotStore};
+
+/// The version of the directory's layout and of the files in it.
+pub const FORMAT_VERSION: u32 = 1;
+
+const IDENTITY: &str = "pinfold.id";
+const IDENTITY_TEMPORARY: &str = "pinfold.tmp";
+const LOCK: &str = "pinfold.lock";
+const LOG: &str = "log";
+const SNAPSHOTS: &str = "snapshots";
+const TITLE: &str = "Pinfold data directory";
+
+/// An open data directory. It is locked for other processes until this is dropped.
+pub struct DataDir {
+    fs: Arc<dyn FileSystem>,
+    path: PathBuf,
+    cluster: u64,
+    fresh: bool,
+    _lock: Box<dyn Lock>,
+}
+
+impl fmt::Debug for DataDir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, cluster, .. } = self;
+        f.debug_struct("DataDir").field("path", path).field("cluster", cluster).finish()
+    }
+}
+
+impl DataDir {
+    /// Opens a directory, or makes it: a new or empty one is given the id `new_cluster`, which
+    /// should be random.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`], [`Error::Unwritable`], [`Error::Locked`], [`Error::Format`],
+    /// [`Error::Corrupt`] or [`Error::Io`]. Nothing of somebody else is touched.
+    pub fn open(fs: Arc<dyn FileSystem>, path: &Path, new_cluster: u64) -> Result<Self> {
+        let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
+        fs.create_dir_all(path).map_err(unwritable)?;
+        let names = fs.list(path).map_err(unwritable)?;
+        let known = names.iter().any(|name| name == IDENTITY);
+        if !known {
+            refuse_foreign(path, &names)?;
+        }
+        let lock_path = path.join(LOCK);
+        let lock = fs.lock(&lock_path).map_err(|source| match source.kind() {
+            io::ErrorKind::WouldBlock => {
+                Error::Locked { path: path.to_owned(), holder: holder(&*fs, &lock_path) }
+            }
+            _ => Error::Unwritable { path: path.to_owned(), source },
+        })?;
+        let cluster = if known {
+            read_identity(&*fs, &path.join(IDENTITY))?
+        } else {
+            prepare(&*fs, path, new_cluster)?;
+            new_cluster
+        };
+        Ok(Self { fs, path: path.to_owned(), cluster, fresh: !known, _lock: lock })
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The random number that all servers of a group have in common.
+    pub fn cluster(&self) -> u64 {
+        self.cluster
+    }
+
+    /// Whether the directory was made by this opening.
+    pub fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// Opens the log, after recovery; see [`Log::open`].
+    ///
+    /// # Errors
+    /// As [`Log::open`].
+    pub fn log(&self, options: LogOptions) -> Result<Log> {
+        Log::open(Arc::clone(&self.fs), &self.path.join(LOG), self.cluster, options)
+    }
+
+    /// Opens the snapshots.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn snapshots(&self) -> Result<SnapshotStore> {
+        SnapshotStore::open(Arc::clone(&self.fs), &self.path.join(SNAPSHOTS), self.cluster)
+    }
+
+    /// A small value, in the file `<name>`.
+    pub fn register(&self, name: &str) -> Register {
+        Register::new(Arc::clone(&self.fs), &self.path, name)
+    }
+}
+
+fn refuse_foreign(path: &Path, names: &[String]) -> Result<()> {
+    // What an opening leaves behind that was cut short before the identity was there.
+    let ours = [LOCK, LOG, SNAPSHOTS, IDENTITY_TEMPORARY, "lost+found"];
+    let mut foreign: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| !ours.contains(name)).collect();
+    foreign.sort_unstable();
+    let Some(first) = foreign.first() else { return Ok(()) };
+    let found = match foreign.len() {
+        1 => format!("\"{first}\""),
+        2 => format!("\"{first}\" and \"{}\"", foreign[1]),
+        more => format!("\"{first}\", \"{}\" and {} more", foreign[1], more - 2),
+    };
+    let found = if foreign.contains(&"version-2") {
+        format!("{found} (it looks like one of Apache ZooKeeper)")
+    } else {
+        found
+    };
+    Err(Error::Foreign { path: path.to_owned(), found })
+}
+
+fn holder(fs: &dyn FileSystem, lock: &Path) -> String {
+    let read = || -> io::Result<String> {
+        let file = fs.open(lock)?;
+        let mut bytes = vec![0; file.size()?.min(32) as usize];
+        file.read_at(&mut bytes, 0)?;
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    };
+    match read() {
+        Ok(pid) if !pid.is_empty() => format!(" (process {pid})"),
+        _ => String::new(),
+    }
+}
+
+fn prepare(fs: &dyn FileSystem, path: &Path, cluster: u64) -> Result<()> {
+    let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
+    for part in [LOG, SNAPSHOTS] {
+        fs.create_dir_all(&path.join(part)).map_err(unwritable)?;
+    }
+    let temporary = path.join(IDENTITY_TEMPORARY);
+    let body = format!("{TITLE}\nformat {FORMAT_VERSION}\ncluster {cluster:016x}\n");
+    let text = format!("{body}checksum {:08x}\n", crc32fast::hash(body.as_bytes()));
+    let file = fs.create(&temporary).map_err(unwritable)?;
+    file.write_at(text.as_bytes(), 0).context("write", &temporary)?;
+    file.sync().context("sync", &temporary)?;
+    drop(file);
+    // The identity comes last: with it, everything else is there.
+    fs.rename(&temporary, &path.join(IDENTITY)).context("rename", &temporary)?;
+    fs.sync_dir(path).context("sync", path)?;
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        // The parent may be somebody else's; then its own durability is theirs as well.
+        let _ = fs.sync_dir(parent);
+    }
+    Ok(())
+}
+
+fn read_identity(fs: &dyn FileSystem, path: &Path) -> Result<u64> {
+    let file = fs.open(path).context("open", path)?;
+    let size = file.size().context("read the size of", path)?.min(4096);
+    let mut bytes = vec![0; size as usize];
+    file.read_at(&mut bytes, 0).context("read", path)?;
+    let damaged = |reason: &str| Error::corrupt(path, 0, reason);
+    let text = String::from_utf8(bytes).map_err(|_| damaged("it is not text"))?;
+    let mut lines = text.lines();
+    if lines.next() != Some(TITLE) {
+        return Err(damaged("it does not begin as it should"));
+    }
+    let field = |line: Option<&str>, name: &str| {
+        line.and_then(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+    };
+    let format = field(lines.next(), "format ").and_then(|value| value.parse().ok());
+    let format: u32 = format.ok_or_else(|| damaged("it has no format version"))?;
+    if format != FORMAT_VERSION {
+        return Err(Error::Format {
+            path: path.to_owned(),
+            found: format,
+            supported: FORMAT_VERSION,
+        });
+    }
+    let cluster = field(lines.next(), "cluster ");
+    let cluster = cluster.and_then(|value| u64::from_str_radix(&value, 16).ok());
+    let body = text.rfind("checksum ").map_or("", |at| &text[..at]);
+    let checksum = field(lines.next(), "checksum ");
+    if checksum != Some(format!("{:08x}", crc32fast::hash(body.as_bytes()))) {
+        return Err(damaged("the checksum is wrong"));
+    }
+    cluster.ok_or_else(|| damaged("it has no cluster id"))
+}
