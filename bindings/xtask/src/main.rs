@@ -3,6 +3,17 @@
 //! One module per command. A module has `Args` (what clap parses; its doc comment is the help) and
 //! `run(Args) -> Fallible`. To add a command, write the module, declare it below with `mod`, and
 //! give it a line in `commands!`.
+//!
+//! Three modules also tell how a program in their language is run, for `examples`, `conformance`
+//! and `demo`, which all start programs from the sources of this repository:
+//! - `python::interpreter() -> Fallible<PathBuf>`: builds the package in the development profile
+//!   into a virtual environment of the cache, and answers that environment's `python`;
+//! - `node::prepare() -> Fallible<()>`: builds the native module in the development profile to
+//!   where the package loads it from, so that `node some/example.mjs` works;
+//! - `capi::compile(source: &Path) -> Fallible<PathBuf>`: builds the library, compiles one C
+//!   source against it, and answers the program, which runs without further environment.
+//!
+//! Each does nothing slow when nothing has changed. `run` of the same modules builds and tests.
 
 mod cache;
 mod check;
