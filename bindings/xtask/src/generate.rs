@@ -5,6 +5,8 @@
 
 #[path = "gen/node.rs"]
 mod node;
+#[path = "gen/python.rs"]
+mod python;
 #[path = "gen/readme.rs"]
 mod readme;
 
@@ -17,7 +19,7 @@ use std::path::PathBuf;
 pub(crate) type Outputs = Vec<(PathBuf, String)>;
 
 const GENERATORS: &[(&str, fn() -> Outputs)] =
-    &[("node", node::outputs), ("readme", readme::outputs)];
+    &[("node", node::outputs), ("python", python::outputs), ("readme", readme::outputs)];
 
 /// Write the generated files: vocabulary of the bindings, types, header, README regions
 #[derive(clap::Args)]

@@ -1,0 +1,68 @@
+//! Arguments from Python: bytes, modes, access control lists, durations.
+
+use bytes::Bytes;
+use pinfold_glue::{Acl, AddWatchMode, CreateMode};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
+use std::time::Duration;
+
+/// Data of a node: `bytes`, `bytearray` or `memoryview`. A `str` is refused, because guessing its
+/// encoding would be a decision about other clients' data.
+pub(crate) fn data(value: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Ok(Bytes::copy_from_slice(bytes.as_bytes()));
+    }
+    if let Ok(array) = value.cast::<PyByteArray>() {
+        return Ok(array.to_vec().into());
+    }
+    if value.is_instance_of::<PyMemoryView>() {
+        let copy = value.call_method0("tobytes")?;
+        return Ok(Bytes::copy_from_slice(copy.cast::<PyBytes>()?.as_bytes()));
+    }
+    let name = value.get_type().name()?;
+    Err(PyTypeError::new_err(format!("data must be bytes-like, not {name}")))
+}
+
+/// Data that may be null: `None` is ZooKeeper's null data, which is not the same as `b""`.
+pub(crate) fn nullable(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Bytes>> {
+    value.map(data).transpose()
+}
+
+/// A create mode by its name, such as "ephemeral_sequential".
+pub(crate) fn create_mode(name: &str) -> PyResult<CreateMode> {
+    Ok(match name {
+        "persistent" => CreateMode::Persistent,
+        "persistent_sequential" => CreateMode::PersistentSequential,
+        "ephemeral" => CreateMode::Ephemeral,
+        "ephemeral_sequential" => CreateMode::EphemeralSequential,
+        "container" => CreateMode::Container,
+        _ => return Err(PyValueError::new_err(format!("unknown create mode: {name}"))),
+    })
+}
+
+/// The mode of an added watch by its name.
+pub(crate) fn add_watch_mode(name: &str) -> PyResult<AddWatchMode> {
+    Ok(match name {
+        "persistent" => AddWatchMode::Persistent,
+        "persistent_recursive" => AddWatchMode::PersistentRecursive,
+        _ => return Err(PyValueError::new_err(format!("unknown watch mode: {name}"))),
+    })
+}
+
+/// A sequence of `(perms, scheme, id)`.
+pub(crate) fn acl(value: &Bound<'_, PyAny>) -> PyResult<Vec<Acl>> {
+    let mut list = Vec::new();
+    for entry in value.try_iter()? {
+        let (perms, scheme, id): (i32, String, String) = entry?.extract()?;
+        list.push(Acl { perms, id: pinfold_glue::Id { scheme, id } });
+    }
+    Ok(list)
+}
+
+/// Seconds, as Python counts time; `None` waits without an end.
+pub(crate) fn timeout(seconds: Option<f64>) -> PyResult<Option<Duration>> {
+    let Some(seconds) = seconds else { return Ok(None) };
+    let duration = Duration::try_from_secs_f64(seconds);
+    duration.map(Some).map_err(|error| PyValueError::new_err(format!("timeout: {error}")))
+}

@@ -1,0 +1,57 @@
+//! `MultiOp`: one step of a multi.
+
+use crate::argument;
+use pinfold_glue as glue;
+use pyo3::prelude::*;
+
+/// One step of `Client.multi`. All steps happen, or none.
+#[pyclass(frozen, module = "pinfold")]
+pub(crate) struct MultiOp {
+    pub(crate) inner: glue::MultiOp,
+}
+
+#[pymethods]
+impl MultiOp {
+    /// Creates a node.
+    #[staticmethod]
+    #[pyo3(signature = (path, data=None, mode="persistent", acl=None))]
+    fn create(
+        path: String,
+        data: Option<&Bound<'_, PyAny>>,
+        mode: &str,
+        acl: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<MultiOp> {
+        let acl = match acl {
+            Some(list) => argument::acl(list)?,
+            None => glue::Acl::open_unsafe(),
+        };
+        let (data, mode) = (argument::nullable(data)?, argument::create_mode(mode)?);
+        Ok(MultiOp { inner: glue::MultiOp::Create { path, data, mode, acl } })
+    }
+
+    /// Deletes a node if its version is this one; -1 is any.
+    #[staticmethod]
+    #[pyo3(signature = (path, version=-1))]
+    fn delete(path: String, version: i32) -> MultiOp {
+        MultiOp { inner: glue::MultiOp::Delete { path, version } }
+    }
+
+    /// Replaces the data of a node if its version is this one; -1 is any.
+    #[staticmethod]
+    #[pyo3(signature = (path, data, version=-1))]
+    fn set(path: String, data: Option<&Bound<'_, PyAny>>, version: i32) -> PyResult<MultiOp> {
+        let data = argument::nullable(data)?;
+        Ok(MultiOp { inner: glue::MultiOp::SetData { path, data, version } })
+    }
+
+    /// Fails the whole multi unless the node exists with this version; -1 is any.
+    #[staticmethod]
+    #[pyo3(signature = (path, version=-1))]
+    fn check(path: String, version: i32) -> MultiOp {
+        MultiOp { inner: glue::MultiOp::Check { path, version } }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("MultiOp.{:?}", self.inner)
+    }
+}

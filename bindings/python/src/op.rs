@@ -1,0 +1,97 @@
+//! `Op`: an operation, ready to be submitted.
+
+use crate::argument;
+use crate::multi::MultiOp;
+use pinfold_glue as glue;
+use pyo3::prelude::*;
+
+/// An operation with its arguments. Made by the operations of the Python clients, in one place for
+/// both of them; the clients differ in how they submit it.
+#[pyclass(frozen, module = "pinfold._native")]
+pub(crate) struct Op {
+    pub(crate) inner: glue::Op,
+}
+
+impl From<glue::Op> for Op {
+    fn from(inner: glue::Op) -> Op {
+        Op { inner }
+    }
+}
+
+#[pymethods]
+impl Op {
+    #[staticmethod]
+    fn create(
+        path: String,
+        data: Option<&Bound<'_, PyAny>>,
+        mode: &str,
+        acl: &Bound<'_, PyAny>,
+    ) -> PyResult<Op> {
+        let (data, mode) = (argument::nullable(data)?, argument::create_mode(mode)?);
+        Ok(glue::Op::Create { path, data, mode, acl: argument::acl(acl)? }.into())
+    }
+
+    #[staticmethod]
+    fn delete(path: String, version: i32) -> Op {
+        glue::Op::Delete { path, version }.into()
+    }
+
+    #[staticmethod]
+    fn exists(path: String, watch: bool) -> Op {
+        glue::Op::Exists { path, watch }.into()
+    }
+
+    #[staticmethod]
+    fn get(path: String, watch: bool) -> Op {
+        glue::Op::Get { path, watch }.into()
+    }
+
+    #[staticmethod]
+    fn set(path: String, data: Option<&Bound<'_, PyAny>>, version: i32) -> PyResult<Op> {
+        Ok(glue::Op::Set { path, data: argument::nullable(data)?, version }.into())
+    }
+
+    #[staticmethod]
+    fn get_children(path: String, watch: bool) -> Op {
+        glue::Op::GetChildren { path, watch }.into()
+    }
+
+    #[staticmethod]
+    fn get_acl(path: String) -> Op {
+        glue::Op::GetAcl { path }.into()
+    }
+
+    #[staticmethod]
+    fn set_acl(path: String, acl: &Bound<'_, PyAny>, version: i32) -> PyResult<Op> {
+        Ok(glue::Op::SetAcl { path, acl: argument::acl(acl)?, version }.into())
+    }
+
+    #[staticmethod]
+    fn sync(path: String) -> Op {
+        glue::Op::Sync { path }.into()
+    }
+
+    #[staticmethod]
+    fn multi(ops: &Bound<'_, PyAny>) -> PyResult<Op> {
+        let mut list = Vec::new();
+        for op in ops.try_iter()? {
+            list.push(op?.cast::<MultiOp>()?.get().inner.clone());
+        }
+        Ok(glue::Op::Multi { ops: list }.into())
+    }
+
+    #[staticmethod]
+    fn add_auth(scheme: String, auth: &Bound<'_, PyAny>) -> PyResult<Op> {
+        Ok(glue::Op::AddAuth { scheme, auth: argument::data(auth)? }.into())
+    }
+
+    #[staticmethod]
+    fn add_watch(path: String, mode: &str) -> PyResult<Op> {
+        Ok(glue::Op::AddWatch { path, mode: argument::add_watch_mode(mode)? }.into())
+    }
+
+    #[staticmethod]
+    fn remove_watches(watch: u64) -> Op {
+        glue::Op::RemoveWatches { watch }.into()
+    }
+}

@@ -1,0 +1,67 @@
+//! What comes back, as plain Python objects: the package gives them their names.
+
+use crate::stat::Stat;
+use bytes::Bytes;
+use pinfold_glue::{MultiResult, Value};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+/// The result of an operation.
+pub(crate) fn object<'py>(py: Python<'py>, value: Value) -> PyResult<Bound<'py, PyAny>> {
+    match value {
+        Value::Done => Ok(py.None().into_bound(py)),
+        Value::Created { path, stat } => any(py, (path, Stat::from(&stat))),
+        Value::Exists(stat) => any(py, stat.as_ref().map(Stat::from)),
+        Value::Data { data, stat } => {
+            any(py, (data.map(|data| bytes(py, &data)), Stat::from(&stat)))
+        }
+        Value::Stat(stat) => any(py, Stat::from(&stat)),
+        Value::Children { names, stat } => any(py, (names, Stat::from(&stat))),
+        Value::Acl { acl, stat } => {
+            let entry = |acl: pinfold_glue::Acl| (acl.perms, acl.id.scheme, acl.id.id);
+            let list: Vec<_> = acl.into_iter().map(entry).collect();
+            any(py, (list, Stat::from(&stat)))
+        }
+        Value::Multi(results) => multi(py, results),
+        Value::Leadership { recipe, token } => any(py, (recipe, token)),
+        Value::Leader(leader) => {
+            any(py, leader.map(|leader| (bytes(py, &leader.data), leader.token)))
+        }
+        Value::Task(task) => any(py, task),
+        Value::TaskResult { task, attempt, worker, result } => {
+            any(py, (task, attempt, worker, bytes(py, &result)))
+        }
+        Value::Counts(counts) => {
+            let master = counts.master.map(|master| bytes(py, &master));
+            let pinfold_glue::QueueCounts { waiting, assigned, done, dead, workers, .. } = counts;
+            any(py, (waiting, assigned, done, dead, workers, master))
+        }
+        Value::Claim { recipe, task, payload, attempt } => {
+            any(py, (recipe, task, bytes(py, &payload), attempt))
+        }
+        Value::Recipe(recipe) => any(py, recipe),
+    }
+}
+
+/// A copy of the bytes in Python's memory.
+pub(crate) fn bytes<'py>(py: Python<'py>, data: &Bytes) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, data)
+}
+
+fn any<'py, T: IntoPyObject<'py>>(py: Python<'py>, value: T) -> PyResult<Bound<'py, PyAny>> {
+    use pyo3::BoundObject;
+    let object = value.into_pyobject(py).map_err(Into::into)?;
+    Ok(object.into_any().into_bound())
+}
+
+fn multi(py: Python<'_>, results: Vec<MultiResult>) -> PyResult<Bound<'_, PyAny>> {
+    let list = PyList::empty(py);
+    for result in results {
+        list.append(match result {
+            MultiResult::Created { path, stat } => any(py, (path, Stat::from(&stat)))?,
+            MultiResult::Stat(stat) => any(py, Stat::from(&stat))?,
+            MultiResult::Deleted | MultiResult::Checked => py.None().into_bound(py),
+        })?;
+    }
+    Ok(list.into_any())
+}

@@ -1,0 +1,23 @@
+"""From the plain tuples of the native module to the records that users see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._native import Stat
+from ._vocabulary import Acl, AclResult, Children, Created, Data
+
+created = Created._make
+data = Data._make
+children = Children._make
+
+
+def acl_result(value: tuple[list[tuple[int, str, str]], Stat]) -> AclResult:
+    """A list of entries, and the stat."""
+    acl, stat = value
+    return AclResult([Acl._make(entry) for entry in acl], stat)
+
+
+def multi_results(value: list[Any]) -> list[Created | Stat | None]:
+    """What each step gave: a create its path, a set its stat, the others nothing."""
+    return [Created._make(step) if type(step) is tuple else step for step in value]
