@@ -21,10 +21,13 @@ pub(crate) struct Args {
     only: Option<String>,
 }
 
+/// Makes the command that tells the story to the server of that address.
+type Launcher = Box<dyn Fn(&str) -> Fallible<Command>>;
+
 /// A client: how to make the command that tells its story to the server of that address.
 struct Story {
     name: &'static str,
-    command: Box<dyn Fn(&str) -> Fallible<Command>>,
+    command: Launcher,
     tidied: fn(&str) -> String,
 }
 
@@ -51,8 +54,7 @@ pub(crate) fn run(args: Args) -> Fallible {
 
 fn stories() -> Vec<Story> {
     let mut stories = Vec::new();
-    let mut add = |name, made: Fallible<Box<dyn Fn(&str) -> Fallible<Command>>>, tidied| match made
-    {
+    let mut add = |name, made: Fallible<Launcher>, tidied| match made {
         Ok(command) => stories.push(Story { name, command, tidied }),
         Err(why) => step::left_out(format!("the client {name}"), why),
     };
@@ -114,7 +116,7 @@ fn folder() -> PathBuf {
     workspace::root().join("bindings/conformance/clients")
 }
 
-fn kazoo() -> Fallible<Box<dyn Fn(&str) -> Fallible<Command>>> {
+fn kazoo() -> Fallible<Launcher> {
     let python = cache::venv("kazoo", &["kazoo==2.11.0"])?;
     Ok(Box::new(move |address| {
         let mut command = Command::new(&python);
@@ -124,7 +126,7 @@ fn kazoo() -> Fallible<Box<dyn Fn(&str) -> Fallible<Command>>> {
 }
 
 /// Debian's build of ZooKeeper's C client, unpacked into the cache; nothing is installed.
-fn zookeeper_mt() -> Fallible<Box<dyn Fn(&str) -> Fallible<Command>>> {
+fn zookeeper_mt() -> Fallible<Launcher> {
     for program in ["apt-get", "dpkg", "gcc"] {
         if !step::available(program) {
             return Err(Fault::new(format!("{program} is not on the PATH")));
@@ -178,7 +180,7 @@ fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     })
 }
 
-fn zkcli() -> Fallible<Box<dyn Fn(&str) -> Fallible<Command>>> {
+fn zkcli() -> Fallible<Launcher> {
     let jars = oracle::jars()?;
     Ok(Box::new(move |address| {
         let story = folder().join("zkcli_story.txt");

@@ -19,11 +19,13 @@ mod cache;
 mod check;
 mod clients;
 mod conformance;
+mod deny;
 mod fault;
 mod generate;
 mod oracle;
 mod serve;
 mod step;
+mod test;
 mod tidy;
 mod workspace;
 
@@ -51,12 +53,14 @@ macro_rules! commands {
 
 commands! {
     Check => check,
+    Test => test,
     Tidy => tidy,
     Gen => generate,
     Serve => serve,
     Oracle => oracle,
     Conformance => conformance,
     Clients => clients,
+    Deny => deny,
 }
 
 fn main() -> ExitCode {

@@ -1,0 +1,142 @@
+//! `cargo x test`: everything, in the order in which a mistake shows soonest.
+
+use crate::fault::Doing;
+use crate::step::{self, Report};
+use crate::{Fallible, Fault, cache, workspace};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Everything: checks, unit tests, each language, examples, conformance, real clients, crashes
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only the parts of these names
+    parts: Vec<String>,
+    /// Name the parts and end
+    #[arg(long)]
+    list: bool,
+}
+
+/// A part: its name, what it shows, and the `cargo x` command that it is.
+type Part = (&'static str, &'static str, &'static [&'static str]);
+
+const PARTS: &[Part] = &[
+    ("check", "formatting, tidy, generated files, clippy", &["check"]),
+    ("deny", "licences and sources of the dependencies", &["deny"]),
+    ("rust", "unit and integration tests of every crate", &[]),
+    ("clients", "kazoo, libzookeeper_mt and zkCli", &["clients"]),
+];
+
+pub(crate) fn run(args: Args) -> Fallible {
+    if args.list {
+        for (name, shows, _) in PARTS {
+            println!("{name:12} {shows}");
+        }
+        return Ok(());
+    }
+    for part in &args.parts {
+        if !PARTS.iter().any(|(name, _, _)| name == part) {
+            return Err(Fault::new(format!("{part} is no part; see --list")));
+        }
+    }
+    let chosen: Vec<&Part> = PARTS
+        .iter()
+        .filter(|(name, _, _)| args.parts.is_empty() || args.parts.iter().any(|part| part == name))
+        .collect();
+    let _ = cache::dir()?;
+    let folder = tempfile::tempdir().doing("making a temporary folder")?;
+    let report = folder.path().join("report");
+    let started = Instant::now();
+    let mut totals = Report::default();
+    let mut table = String::new();
+    let mut all_well = true;
+    for (index, (name, shows, command)) in chosen.iter().enumerate() {
+        let seconds = started.elapsed().as_secs();
+        eprintln!("\n==== [{}/{} {seconds}s] {name}: {shows}", index + 1, chosen.len());
+        let begun = Instant::now();
+        let well = if command.is_empty() { rust(&report) } else { part(command, &report) };
+        let well = well.inspect_err(|fault| eprintln!("{name}: {fault}")).is_ok();
+        all_well &= well;
+        let mut reported = Report::take(&report);
+        // A part that fails outside of a counted test, and one that counts nothing, is one test.
+        if !well && reported.failed == 0 {
+            reported.failed = 1;
+        } else if well && reported.passed + reported.failed == 0 {
+            reported.passed = 1;
+        }
+        write_row(&mut table, name, &reported, begun.elapsed());
+        totals.passed += reported.passed;
+        totals.failed += reported.failed;
+        totals.left_out.extend(reported.left_out);
+    }
+    print!("\n{table}");
+    for line in &totals.left_out {
+        println!("left out: {line}");
+    }
+    let strict = std::env::var("CI").as_deref() == Ok("true");
+    if strict {
+        totals.failed += totals.left_out.len();
+    }
+    println!("{} passed, {} failed", totals.passed, totals.failed);
+    if all_well && totals.failed == 0 {
+        return Ok(());
+    }
+    // The counts stay the last line of standard output; this goes to the other one.
+    Err(Fault::new("not everything passed"))
+}
+
+fn write_row(table: &mut String, name: &str, report: &Report, time: Duration) {
+    let verdict = if report.failed == 0 { "ok" } else { "FAILED" };
+    let Report { passed, failed, .. } = report;
+    let seconds = time.as_secs();
+    // Writing into a string cannot fail.
+    let _ =
+        writeln!(table, "{name:12} {verdict:7} {passed:6} passed {failed:4} failed {seconds:5} s");
+}
+
+/// Runs a command of this program as a child, so that each part stands alone.
+fn part(arguments: &[&str], report: &Path) -> Fallible {
+    let own = std::env::current_exe().doing("finding this program")?;
+    let mut command = Command::new(own);
+    command.args(arguments);
+    Report::attach(&mut command, report);
+    step::run(&mut command)
+}
+
+/// `cargo test`, with the numbers of every test program added up.
+fn rust(report: &Path) -> Fallible {
+    let mut command = workspace::cargo(&["test", "--workspace", "--no-fail-fast"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().doing("cargo test")?;
+    let stdout = child.stdout.take().ok_or_else(|| Fault::new("no standard output"))?;
+    let (mut passed, mut failed) = (0, 0);
+    for line in BufReader::new(stdout).lines() {
+        let line = line.doing("reading what cargo test says")?;
+        println!("{line}");
+        if let Some(result) = line.strip_prefix("test result: ") {
+            passed += number_before(result, " passed");
+            failed += number_before(result, " failed");
+        }
+    }
+    let status = child.wait().doing("cargo test")?;
+    std::fs::write(report, format!("count {passed} {failed}\n")).doing("writing the counts")?;
+    if status.success() { Ok(()) } else { Err(Fault::new(format!("cargo test: {status}"))) }
+}
+
+fn number_before(text: &str, word: &str) -> usize {
+    let before = text.split(word).next().unwrap_or("");
+    before.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number_before;
+
+    #[test]
+    fn the_numbers_of_a_test_run_are_read() {
+        let line = "FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out";
+        assert_eq!(number_before(line, " passed"), 12);
+        assert_eq!(number_before(line, " failed"), 3);
+    }
+}
