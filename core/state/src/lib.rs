@@ -1,1 +1,26 @@
 //! The replicated state machine: tree, sessions, ACL check; pure and deterministic.
+//!
+//! Every check that decides the outcome of a write is made in [`StateMachine::apply`], in the
+//! order of the log, from the state and the entry alone: no clock, no randomness, no hash order.
+//! A failed write is an outcome of its entry and takes a zxid like any other.
+
+pub mod acl;
+mod children;
+mod codec;
+pub mod entry;
+pub mod initial;
+mod machine;
+mod node;
+mod read;
+mod session;
+mod snapshot;
+mod tree;
+mod write;
+
+pub use children::Children;
+pub use codec::CodecError;
+pub use entry::{Body, CreateKind, Entry, Op};
+pub use machine::{Applied, OpOutcome, Outcome, StateMachine, TreeEvent, TreeEventKind};
+pub use node::{CONTAINER_OWNER, Node, Owner, TTL_MAX_MS};
+pub use session::{Session, SessionTable};
+pub use snapshot::Snapshot;

@@ -1,0 +1,313 @@
+//! What the log holds: one ordered write, with everything its outcome depends on.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use pinfold_proto::acl::{Acl, Id};
+
+use crate::codec::{self, CodecError, Reader};
+
+/// First byte of every encoded entry.
+const FORMAT: u8 = 1;
+
+/// One entry of the log.
+///
+/// Time and random values are stamped by the leader, so that every server that applies the entry
+/// comes to the same result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The leader's clock, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// The session that asked; 0 for the server's own entries.
+    pub session_id: i64,
+    /// The client's request number.
+    pub cxid: i32,
+    /// The identities of the caller when it asked.
+    pub auth: Vec<Id>,
+    /// What to do.
+    pub body: Body,
+}
+
+/// The kinds of entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// A new leader took over: zxids continue in the next epoch. Takes no zxid of its own.
+    Epoch,
+    /// Opens the session `session_id`.
+    CreateSession {
+        /// What a client must show to take the session over.
+        password: [u8; 16],
+        /// The negotiated timeout, in milliseconds.
+        timeout_ms: i32,
+    },
+    /// Ends the session `session_id`, by its own wish or because it expired, and deletes its
+    /// ephemerals.
+    CloseSession,
+    /// One write.
+    Request(Op),
+    /// Several writes, all or none.
+    Multi(Vec<Op>),
+}
+
+/// What kind of create a client asked for: it must agree with the mode flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CreateKind {
+    /// Flags 0 to 3.
+    Plain,
+    /// Flag 4.
+    Container,
+    /// Flags 5 and 6.
+    Ttl {
+        /// Time to live in milliseconds.
+        ttl_ms: i64,
+        /// Whether the server's configuration allows such nodes.
+        enabled: bool,
+    },
+}
+
+/// One write to the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the fields are those of the requests of the same name
+pub enum Op {
+    Create {
+        path: String,
+        data: Option<Bytes>,
+        acl: Vec<Acl>,
+        flags: i32,
+        kind: CreateKind,
+    },
+    Delete {
+        path: String,
+        version: i32,
+    },
+    SetData {
+        path: String,
+        data: Option<Bytes>,
+        version: i32,
+    },
+    SetAcl {
+        path: String,
+        acl: Vec<Acl>,
+        version: i32,
+    },
+    Check {
+        path: String,
+        version: i32,
+    },
+    /// Collects a container or TTL node, if it still is one that may go.
+    Collect {
+        path: String,
+    },
+}
+
+impl Entry {
+    /// An entry of the server itself.
+    pub fn internal(time_ms: i64, session_id: i64, body: Body) -> Entry {
+        Entry { time_ms, session_id, cxid: 0, auth: Vec::new(), body }
+    }
+
+    /// The bytes for the log.
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(128);
+        out.put_u8(FORMAT);
+        out.put_i64_le(self.time_ms);
+        out.put_i64_le(self.session_id);
+        out.put_i32_le(self.cxid);
+        codec::put_ids(&mut out, &self.auth);
+        match &self.body {
+            Body::Epoch => out.put_u8(0),
+            Body::CreateSession { password, timeout_ms } => {
+                out.put_u8(1);
+                out.put_slice(password);
+                out.put_i32_le(*timeout_ms);
+            }
+            Body::CloseSession => out.put_u8(2),
+            Body::Request(op) => {
+                out.put_u8(3);
+                op.encode(&mut out);
+            }
+            Body::Multi(ops) => {
+                out.put_u8(4);
+                out.put_u32_le(ops.len() as u32);
+                ops.iter().for_each(|op| op.encode(&mut out));
+            }
+        }
+        out.freeze()
+    }
+
+    /// Reads what `encode` wrote.
+    ///
+    /// # Errors
+    /// Bytes that are cut, have a rest, or were written by a later version.
+    pub fn decode(bytes: &Bytes) -> Result<Entry, CodecError> {
+        let mut input = Reader::new(bytes);
+        if input.u8()? != FORMAT {
+            return Err(CodecError::Invalid { what: "the entry's format", offset: 0 });
+        }
+        let (time_ms, session_id, cxid) = (input.i64()?, input.i64()?, input.i32()?);
+        let auth = input.ids()?;
+        let body = match input.u8()? {
+            0 => Body::Epoch,
+            1 => Body::CreateSession { password: input.password()?, timeout_ms: input.i32()? },
+            2 => Body::CloseSession,
+            3 => Body::Request(Op::decode(&mut input)?),
+            4 => {
+                let count = input.u32()?;
+                Body::Multi((0..count).map(|_| Op::decode(&mut input)).collect::<Result<_, _>>()?)
+            }
+            _ => return Err(input.invalid("the entry's kind")),
+        };
+        if !input.is_empty() {
+            return Err(input.invalid("the entry's end"));
+        }
+        Ok(Entry { time_ms, session_id, cxid, auth, body })
+    }
+}
+
+impl Op {
+    /// The path the write is about.
+    pub fn path(&self) -> &str {
+        match self {
+            Op::Create { path, .. }
+            | Op::Delete { path, .. }
+            | Op::SetData { path, .. }
+            | Op::SetAcl { path, .. }
+            | Op::Check { path, .. }
+            | Op::Collect { path } => path,
+        }
+    }
+
+    fn encode(&self, out: &mut BytesMut) {
+        match self {
+            Op::Create { path, data, acl, flags, kind } => {
+                out.put_u8(0);
+                codec::put_text(out, path);
+                codec::put_buffer(out, data.as_deref());
+                codec::put_acl(out, acl);
+                out.put_i32_le(*flags);
+                match kind {
+                    CreateKind::Plain => out.put_u8(0),
+                    CreateKind::Container => out.put_u8(1),
+                    CreateKind::Ttl { ttl_ms, enabled } => {
+                        out.put_u8(if *enabled { 2 } else { 3 });
+                        out.put_i64_le(*ttl_ms);
+                    }
+                }
+            }
+            Op::Delete { path, version } => put_versioned(out, 1, path, *version),
+            Op::SetData { path, data, version } => {
+                put_versioned(out, 2, path, *version);
+                codec::put_buffer(out, data.as_deref());
+            }
+            Op::SetAcl { path, acl, version } => {
+                put_versioned(out, 3, path, *version);
+                codec::put_acl(out, acl);
+            }
+            Op::Check { path, version } => put_versioned(out, 4, path, *version),
+            Op::Collect { path } => {
+                out.put_u8(5);
+                codec::put_text(out, path);
+            }
+        }
+    }
+
+    fn decode(input: &mut Reader<'_>) -> Result<Op, CodecError> {
+        let kind = input.u8()?;
+        let path = input.text()?;
+        Ok(match kind {
+            0 => Op::Create {
+                path,
+                data: input.buffer()?,
+                acl: input.acl()?,
+                flags: input.i32()?,
+                kind: match input.u8()? {
+                    0 => CreateKind::Plain,
+                    1 => CreateKind::Container,
+                    enabled @ (2 | 3) => {
+                        CreateKind::Ttl { ttl_ms: input.i64()?, enabled: enabled == 2 }
+                    }
+                    _ => return Err(input.invalid("the kind of create")),
+                },
+            },
+            1 => Op::Delete { path, version: input.i32()? },
+            2 => Op::SetData { path, version: input.i32()?, data: input.buffer()? },
+            3 => Op::SetAcl { path, version: input.i32()?, acl: input.acl()? },
+            4 => Op::Check { path, version: input.i32()? },
+            5 => Op::Collect { path },
+            _ => return Err(input.invalid("the kind of write")),
+        })
+    }
+}
+
+fn put_versioned(out: &mut BytesMut, kind: u8, path: &str, version: i32) {
+    out.put_u8(kind);
+    codec::put_text(out, path);
+    out.put_i32_le(version);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn op() -> impl Strategy<Value = Op> {
+        let data = proptest::option::of(proptest::collection::vec(any::<u8>(), 0..20))
+            .prop_map(|d| d.map(Bytes::from));
+        let id = (".{0,8}", ".{0,8}").prop_map(|(scheme, id)| Id { scheme, id });
+        let acl = proptest::collection::vec(
+            (any::<i32>(), id).prop_map(|(perms, id)| Acl { perms, id }),
+            0..3,
+        );
+        let kind = prop_oneof![
+            Just(CreateKind::Plain),
+            Just(CreateKind::Container),
+            (any::<i64>(), any::<bool>())
+                .prop_map(|(ttl_ms, enabled)| CreateKind::Ttl { ttl_ms, enabled }),
+        ];
+        prop_oneof![
+            (".{0,20}", data.clone(), acl.clone(), any::<i32>(), kind).prop_map(
+                |(path, data, acl, flags, kind)| Op::Create { path, data, acl, flags, kind }
+            ),
+            (".{0,20}", any::<i32>()).prop_map(|(path, version)| Op::Delete { path, version }),
+            (".{0,20}", data, any::<i32>()).prop_map(|(path, data, version)| Op::SetData {
+                path,
+                data,
+                version
+            }),
+            (".{0,20}", acl, any::<i32>()).prop_map(|(path, acl, version)| Op::SetAcl {
+                path,
+                acl,
+                version
+            }),
+            (".{0,20}", any::<i32>()).prop_map(|(path, version)| Op::Check { path, version }),
+            ".{0,20}".prop_map(|path| Op::Collect { path }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn entries_survive_their_encoding(
+            ops in proptest::collection::vec(op(), 0..4),
+            time_ms in any::<i64>(),
+            single in any::<bool>(),
+        ) {
+            let body = match ops.first() {
+                Some(op) if single => Body::Request(op.clone()),
+                _ => Body::Multi(ops),
+            };
+            let auth = vec![Id { scheme: "ip".into(), id: "::1".into() }];
+            let entry = Entry { time_ms, session_id: 5, cxid: -7, auth, body };
+            let bytes = entry.encode();
+            prop_assert_eq!(Entry::decode(&bytes), Ok(entry));
+            for cut in 0..bytes.len() {
+                prop_assert!(Entry::decode(&bytes.slice(..cut)).is_err());
+            }
+        }
+
+        #[test]
+        fn foreign_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let mut bytes = bytes;
+            let _ = Entry::decode(&Bytes::from(bytes.clone()));
+            bytes.insert(0, FORMAT);
+            let _ = Entry::decode(&Bytes::from(bytes));
+        }
+    }
+}

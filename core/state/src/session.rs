@@ -1,0 +1,55 @@
+//! The replicated session table: who may write, and who may come back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One open session, as every server knows it. When it was last heard of is not here: only the
+/// leader keeps that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// What a client must show to take the session over.
+    pub password: [u8; 16],
+    /// The negotiated timeout, in milliseconds.
+    pub timeout_ms: i32,
+}
+
+/// All open sessions. A clone shares the table until one of the two changes.
+#[derive(Clone, Debug, Default)]
+pub struct SessionTable {
+    sessions: Arc<BTreeMap<i64, Session>>,
+}
+
+impl SessionTable {
+    /// The session with this id, if it is open.
+    pub fn get(&self, id: i64) -> Option<&Session> {
+        self.sessions.get(&id)
+    }
+
+    /// All open sessions by id.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, &Session)> {
+        self.sessions.iter().map(|(id, session)| (*id, session))
+    }
+
+    /// Number of open sessions.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// True when no session is open.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// False, and nothing changed, when the id is taken.
+    pub(crate) fn open(&mut self, id: i64, session: Session) -> bool {
+        if self.sessions.contains_key(&id) {
+            return false;
+        }
+        Arc::make_mut(&mut self.sessions).insert(id, session);
+        true
+    }
+
+    pub(crate) fn close(&mut self, id: i64) -> bool {
+        self.sessions.contains_key(&id) && Arc::make_mut(&mut self.sessions).remove(&id).is_some()
+    }
+}

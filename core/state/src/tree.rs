@@ -1,0 +1,202 @@
+//! The node map: sharded, copy-on-write, with the indexes that are derived from it.
+
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use crate::children::Children;
+use crate::node::{Node, Owner};
+
+/// Small enough that copying one shard never stops a writer, large enough to spread a big tree.
+const SHARDS: usize = 1024;
+
+type Shard = HashMap<Arc<str>, Arc<Node>>;
+
+/// What a mutation replaced: enough to put it back.
+type Replaced = (Arc<str>, Option<Arc<Node>>);
+
+/// All nodes by path. A clone is a point-in-time image that costs one reference per shard.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    shards: Vec<Arc<Shard>>,
+    // Decides only where a node lies, never an outcome or an order.
+    hasher: RandomState,
+    nodes: usize,
+    bytes: u64,
+    ephemerals: BTreeMap<i64, BTreeSet<Arc<str>>>,
+    collectable: BTreeSet<Arc<str>>,
+    undo: Option<Vec<Replaced>>,
+}
+
+/// A frozen image of the node map.
+#[derive(Clone, Debug)]
+pub(crate) struct Frozen {
+    shards: Vec<Arc<Shard>>,
+    hasher: RandomState,
+    nodes: usize,
+}
+
+fn shard_of(hasher: &RandomState, path: &str) -> usize {
+    hasher.hash_one(path) as usize % SHARDS
+}
+
+impl Frozen {
+    pub(crate) fn get(&self, path: &str) -> Option<(&Arc<str>, &Arc<Node>)> {
+        self.shards[shard_of(&self.hasher, path)].get_key_value(path)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes
+    }
+}
+
+impl Tree {
+    pub(crate) fn new() -> Tree {
+        Tree {
+            shards: (0..SHARDS).map(|_| Arc::new(Shard::new())).collect(),
+            hasher: RandomState::new(),
+            nodes: 0,
+            bytes: 0,
+            ephemerals: BTreeMap::new(),
+            collectable: BTreeSet::new(),
+            undo: None,
+        }
+    }
+
+    pub(crate) fn freeze(&self) -> Frozen {
+        Frozen { shards: self.shards.clone(), hasher: self.hasher.clone(), nodes: self.nodes }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes
+    }
+
+    /// Bytes of all paths and data.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Option<&Node> {
+        self.shards[shard_of(&self.hasher, path)].get(path).map(|n| &**n)
+    }
+
+    pub(crate) fn ephemerals(&self) -> &BTreeMap<i64, BTreeSet<Arc<str>>> {
+        &self.ephemerals
+    }
+
+    /// Paths of container and TTL nodes.
+    pub(crate) fn collectable(&self) -> &BTreeSet<Arc<str>> {
+        &self.collectable
+    }
+
+    /// Adds a node under its parent's children. The caller has checked that the parent exists.
+    pub(crate) fn insert(&mut self, path: &Arc<str>, parent: &str, node: Node) {
+        self.replace(path.clone(), Some(Arc::new(node)));
+        self.update(parent, |parent| {
+            let children = parent.children.get_or_insert_with(Default::default);
+            Arc::<Children>::make_mut(children).insert(path.clone());
+        });
+    }
+
+    /// Adds a node that has no parent, or whose parent is linked by the caller.
+    pub(crate) fn insert_unlinked(&mut self, path: &Arc<str>, node: Node) {
+        self.replace(path.clone(), Some(Arc::new(node)));
+    }
+
+    /// Takes a childless node out, and out of its parent's children.
+    pub(crate) fn remove(&mut self, path: &str, parent: &str) -> Option<Arc<Node>> {
+        let key = {
+            let shard = &self.shards[shard_of(&self.hasher, path)];
+            shard.get_key_value(path)?.0.clone()
+        };
+        let old = self.replace(key, None);
+        self.update(parent, |parent| {
+            if let Some(children) = parent.children.as_mut() {
+                Arc::make_mut(children).remove(path);
+                if children.is_empty() {
+                    parent.children = None;
+                }
+            }
+        });
+        old
+    }
+
+    /// Changes a node's fields in place; its owner must stay. False when there is no such node.
+    pub(crate) fn update(&mut self, path: &str, change: impl FnOnce(&mut Node)) -> bool {
+        let shard = Arc::make_mut(&mut self.shards[shard_of(&self.hasher, path)]);
+        if let Some(undo) = self.undo.as_mut()
+            && let Some((key, node)) = shard.get_key_value(path)
+        {
+            undo.push((key.clone(), Some(node.clone())));
+        }
+        let Some(node) = shard.get_mut(path) else { return false };
+        let before = node.data_length() as u64;
+        let node = Arc::make_mut(node);
+        change(node);
+        self.bytes = self.bytes + node.data_length() as u64 - before;
+        true
+    }
+
+    /// From here on every change is remembered, until `commit` or `roll_back`.
+    pub(crate) fn begin(&mut self) {
+        self.undo = Some(Vec::new());
+    }
+
+    pub(crate) fn commit(&mut self) {
+        self.undo = None;
+    }
+
+    /// Puts everything back as it was at `begin`.
+    pub(crate) fn roll_back(&mut self) {
+        for (path, node) in self.undo.take().unwrap_or_default().into_iter().rev() {
+            self.replace(path, node);
+        }
+    }
+
+    fn replace(&mut self, path: Arc<str>, node: Option<Arc<Node>>) -> Option<Arc<Node>> {
+        let shard = Arc::make_mut(&mut self.shards[shard_of(&self.hasher, &path)]);
+        let old = match &node {
+            Some(node) => shard.insert(path.clone(), node.clone()),
+            None => shard.remove(&path),
+        };
+        self.account(&path, old.as_deref(), node.as_deref());
+        if let Some(undo) = self.undo.as_mut() {
+            undo.push((path, old.clone()));
+        }
+        old
+    }
+
+    fn account(&mut self, path: &Arc<str>, old: Option<&Node>, new: Option<&Node>) {
+        let size = |n: Option<&Node>| n.map_or(0, |n| (path.len() + n.data_length()) as u64);
+        self.bytes = self.bytes + size(new) - size(old);
+        self.nodes = self.nodes + usize::from(new.is_some()) - usize::from(old.is_some());
+        let (before, after) = (old.map_or(0, |n| n.owner), new.map_or(0, |n| n.owner));
+        if before == after {
+            return;
+        }
+        match Owner::decode(before) {
+            Owner::None => {}
+            Owner::Session(id) => {
+                if let Some(paths) = self.ephemerals.get_mut(&id) {
+                    paths.remove(path);
+                    if paths.is_empty() {
+                        self.ephemerals.remove(&id);
+                    }
+                }
+            }
+            Owner::Container | Owner::Ttl(_) => {
+                self.collectable.remove(path);
+            }
+        }
+        match Owner::decode(after) {
+            Owner::None => {}
+            Owner::Session(id) => {
+                self.ephemerals.entry(id).or_default().insert(path.clone());
+            }
+            Owner::Container | Owner::Ttl(_) => {
+                self.collectable.insert(path.clone());
+            }
+        }
+    }
+}
