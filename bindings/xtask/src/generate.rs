@@ -18,7 +18,10 @@ use std::path::PathBuf;
 /// Files by their path in the repository, with the content they should have.
 pub(crate) type Outputs = Vec<(PathBuf, String)>;
 
-const GENERATORS: &[(&str, fn() -> Outputs)] =
+/// A generator by its name.
+type Generator = (&'static str, fn() -> Outputs);
+
+const GENERATORS: &[Generator] =
     &[("node", node::outputs), ("python", python::outputs), ("readme", readme::outputs)];
 
 /// Write the generated files: vocabulary of the bindings, types, header, README regions
