@@ -216,7 +216,7 @@ fn flavour(template: &str, is_asyncio: bool) -> String {
         }
     }
     if is_asyncio {
-        out.replace(" async def ", " async def ")
+        out
     } else {
         out.replace("async def ", "def ")
     }
