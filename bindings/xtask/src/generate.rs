@@ -3,6 +3,8 @@
 //! Each generator answers what its files should contain; writing and comparing is done here. A
 //! generator is a module of `gen/` with `outputs()`, and a line in `GENERATORS`.
 
+#[path = "gen/c.rs"]
+mod c;
 #[path = "gen/node.rs"]
 mod node;
 #[path = "gen/python.rs"]
@@ -21,8 +23,12 @@ pub(crate) type Outputs = Vec<(PathBuf, String)>;
 /// A generator by its name.
 type Generator = (&'static str, fn() -> Outputs);
 
-const GENERATORS: &[Generator] =
-    &[("node", node::outputs), ("python", python::outputs), ("readme", readme::outputs)];
+const GENERATORS: &[Generator] = &[
+    ("c", c::outputs),
+    ("node", node::outputs),
+    ("python", python::outputs),
+    ("readme", readme::outputs),
+];
 
 /// Write the generated files: vocabulary of the bindings, types, header, README regions
 #[derive(clap::Args)]

@@ -16,6 +16,7 @@
 //! Each does nothing slow when nothing has changed. `run` of the same modules builds and tests.
 
 mod cache;
+mod capi;
 mod check;
 mod clients;
 mod conformance;
@@ -61,6 +62,7 @@ commands! {
     Conformance => conformance,
     Clients => clients,
     Deny => deny,
+    Capi => capi,
 }
 
 fn main() -> ExitCode {

@@ -1,0 +1,342 @@
+//! The types that C sees.
+
+use pinfold_glue::{CreateMode, EventKind, Outcome, SessionState, Stat, WatchMode};
+use std::ffi::{c_char, c_void};
+use std::ptr;
+
+/// 0 is success; negative are the `PINFOLD_ERR_` codes, and codes of servers newer than this
+/// library.
+pub type pinfold_status_t = i32;
+
+/// One client: one session, with its callbacks.
+pub struct pinfold_client_t {
+    _opaque: (),
+}
+
+/// What an operation answered: its result or its error.
+pub struct pinfold_reply_t {
+    _opaque: (),
+}
+
+/// Operations that will be applied all or none.
+pub struct pinfold_multi_t {
+    _opaque: (),
+}
+
+/// An embedded server.
+pub struct pinfold_server_t {
+    _opaque: (),
+}
+
+/// Releases a user_data. Runs exactly once for each user_data that was handed over, after the last
+/// callback that gets it, whatever happens: also when the call that handed it over fails. Runs on
+/// the thread of the callbacks, or in the failing call.
+pub type pinfold_destroy_fn = Option<extern "C" fn(user_data: *mut c_void)>;
+
+/// Receives what an asynchronous operation answered. The reply is valid inside the callback only.
+pub type pinfold_reply_fn =
+    Option<extern "C" fn(user_data: *mut c_void, reply: *const pinfold_reply_t)>;
+
+/// Receives one event of a watch. The event is valid inside the callback only.
+pub type pinfold_watch_fn =
+    Option<extern "C" fn(user_data: *mut c_void, event: &pinfold_watch_event_t)>;
+
+/// Receives one event of a recipe. The event is valid inside the callback only.
+pub type pinfold_recipe_fn =
+    Option<extern "C" fn(user_data: *mut c_void, event: &pinfold_recipe_event_t)>;
+
+/// Receives a change of the session's state: a `PINFOLD_SESSION_STATE_` value. The client may be
+/// called, closed and freed inside the callback.
+pub type pinfold_state_fn =
+    Option<extern "C" fn(user_data: *mut c_void, client: *mut pinfold_client_t, state: i32)>;
+
+/// What is called when a watch fires. Lent for the call that arms the watch; the user_data is
+/// released after the last event: that of a one-shot watch, the removal of a lasting one, or the
+/// end of the client.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pinfold_watcher_t {
+    /// Called with each event.
+    pub callback: pinfold_watch_fn,
+    /// Given to the callback.
+    pub user_data: *mut c_void,
+    /// Releases user_data; NULL for nothing to release.
+    pub destroy: pinfold_destroy_fn,
+}
+
+/// What is called when a recipe tells something. Lent for the call that starts the recipe; the
+/// user_data is released after the recipe's last event, `PINFOLD_RECIPE_EVENT_ENDED`, or the end
+/// of the client.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pinfold_listener_t {
+    /// Called with each event.
+    pub callback: pinfold_recipe_fn,
+    /// Given to the callback.
+    pub user_data: *mut c_void,
+    /// Releases user_data; NULL for nothing to release.
+    pub destroy: pinfold_destroy_fn,
+}
+
+/// What the server keeps about a znode. ZooKeeper's own fields; this struct never changes.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Debug, PartialEq)]
+pub struct pinfold_stat_t {
+    /// zxid of the create.
+    pub czxid: i64,
+    /// zxid of the last change of the data.
+    pub mzxid: i64,
+    /// Time of the create, milliseconds since 1970.
+    pub ctime: i64,
+    /// Time of the last change of the data, milliseconds since 1970.
+    pub mtime: i64,
+    /// Changes of the data.
+    pub version: i32,
+    /// Changes of the list of children.
+    pub cversion: i32,
+    /// Changes of the ACL.
+    pub aversion: i32,
+    /// Bytes of data.
+    pub data_length: i32,
+    /// Session that owns the znode; 0 for none.
+    pub ephemeral_owner: i64,
+    /// zxid of the last change of the list of children.
+    pub pzxid: i64,
+    /// Number of children.
+    pub num_children: i32,
+    /// Always 0.
+    pub reserved: i32,
+}
+
+impl From<&Stat> for pinfold_stat_t {
+    fn from(stat: &Stat) -> pinfold_stat_t {
+        pinfold_stat_t {
+            czxid: stat.czxid,
+            mzxid: stat.mzxid,
+            ctime: stat.ctime,
+            mtime: stat.mtime,
+            version: stat.version,
+            cversion: stat.cversion,
+            aversion: stat.aversion,
+            data_length: stat.data_length,
+            ephemeral_owner: stat.ephemeral_owner,
+            pzxid: stat.pzxid,
+            num_children: stat.num_children,
+            reserved: 0,
+        }
+    }
+}
+
+/// One entry of an access control list. This struct never changes.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pinfold_acl_t {
+    /// Sum of `PINFOLD_PERM_` values.
+    pub perms: i32,
+    /// world, auth, digest, ip, x509, sasl.
+    pub scheme: *const c_char,
+    /// Who, in the form of the scheme.
+    pub id: *const c_char,
+}
+
+/// One event of a watch. `size` tells how many fields there are: a newer library may have more.
+#[repr(C)]
+pub struct pinfold_watch_event_t {
+    /// Bytes of this struct in the library.
+    pub size: usize,
+    /// Ticket of the operation that armed the watch (`pinfold_reply_ticket`).
+    pub watch: u64,
+    /// A `PINFOLD_EVENT_` value.
+    pub kind: i32,
+    /// The znode that changed.
+    pub path: *const c_char,
+    /// zxid of the change; -1 where the server did not tell.
+    pub zxid: i64,
+}
+
+/// One event of a recipe; fields that do not apply are empty, never NULL, or 0. `size` tells how
+/// many fields there are: a newer library may have more.
+#[repr(C)]
+pub struct pinfold_recipe_event_t {
+    /// Bytes of this struct in the library.
+    pub size: usize,
+    /// The recipe's handle (`pinfold_reply_recipe`).
+    pub recipe: u64,
+    /// A `PINFOLD_RECIPE_EVENT_` value.
+    pub kind: i32,
+    /// The task's id.
+    pub task: *const c_char,
+    /// The worker.
+    pub worker: *const c_char,
+    /// The task itself, for `PINFOLD_RECIPE_EVENT_ASSIGNED`.
+    pub payload: *const u8,
+    /// Bytes of `payload`.
+    pub payload_length: usize,
+    /// 1 for the first attempt, for `PINFOLD_RECIPE_EVENT_ASSIGNED`.
+    pub attempt: u32,
+    /// Fencing token, for `PINFOLD_RECIPE_EVENT_MASTER_ELECTED`.
+    pub token: i64,
+    /// Why, for losses, dead tasks and a failed end.
+    pub reason: *const c_char,
+}
+
+/// Where the tasks of a queue are.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct pinfold_counts_t {
+    /// Not given to a worker.
+    pub waiting: u32,
+    /// With a worker.
+    pub assigned: u32,
+    /// With a committed result.
+    pub done: u32,
+    /// Given up.
+    pub dead: u32,
+    /// Workers that are alive.
+    pub workers: u32,
+    /// 1 if there is a master; its id is the reply's data.
+    pub has_master: u32,
+}
+
+/// Options of a client. Fill it by `pinfold_client_options_init`, then set what differs. Strings
+/// and lists are lent until the call that takes the options returns. Newer headers add fields at
+/// the end only.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pinfold_client_options_t {
+    /// Bytes of this struct in the caller's header; set by the init function.
+    pub size: usize,
+    /// Comma-separated host:port list, with an optional /chroot. Required.
+    pub hosts: *const c_char,
+    /// Session timeout to ask for, milliseconds; the server may give another.
+    pub session_timeout_ms: u32,
+    /// Time limit of `pinfold_client_connect`, milliseconds.
+    pub connect_timeout_ms: u32,
+    /// Requests that may wait for an answer before a call is refused with
+    /// `PINFOLD_ERR_IN_FLIGHT_FULL`.
+    pub in_flight_limit: u32,
+    /// A `PINFOLD_CALLBACKS_` value: who runs the callbacks.
+    pub callbacks: i32,
+    /// Accept a read-only server: 0 or 1.
+    pub read_only: i32,
+    /// Scheme of credentials that are given at every connection, for instance digest; NULL for
+    /// none. More can be added by `pinfold_client_add_auth`.
+    pub auth_scheme: *const c_char,
+    /// The credentials, for digest `user:password`.
+    pub auth: *const c_void,
+    /// Bytes of `auth`.
+    pub auth_length: usize,
+    /// Called with each change of the session's state, in order with all other callbacks; NULL
+    /// for none.
+    pub on_state: pinfold_state_fn,
+    /// Given to on_state.
+    pub on_state_user_data: *mut c_void,
+    /// Releases on_state_user_data after the client's last callback; NULL for nothing to release.
+    pub on_state_destroy: pinfold_destroy_fn,
+}
+
+/// The library runs callbacks on a thread of its own, one per client.
+pub(crate) const CALLBACKS_THREAD: i32 = 0;
+/// Callbacks run inside `pinfold_client_poll`, on the caller's thread.
+pub(crate) const CALLBACKS_POLL: i32 = 1;
+
+impl Default for pinfold_client_options_t {
+    fn default() -> Self {
+        let defaults = pinfold_glue::Options::new("");
+        pinfold_client_options_t {
+            size: size_of::<Self>(),
+            hosts: ptr::null(),
+            session_timeout_ms: defaults.session_timeout_ms,
+            connect_timeout_ms: defaults.connect_timeout_ms,
+            in_flight_limit: defaults.in_flight_limit,
+            callbacks: CALLBACKS_THREAD,
+            read_only: 0,
+            auth_scheme: ptr::null(),
+            auth: ptr::null(),
+            auth_length: 0,
+            on_state: None,
+            on_state_user_data: ptr::null_mut(),
+            on_state_destroy: None,
+        }
+    }
+}
+
+/// Options of an embedded server. Fill it by `pinfold_server_options_init`, then set what differs.
+/// Strings are lent until the call that takes the options returns. Newer headers add fields at the
+/// end only.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pinfold_server_options_t {
+    /// Bytes of this struct in the caller's header; set by the init function.
+    pub size: usize,
+    /// host:port; NULL for a free port on loopback.
+    pub listen: *const c_char,
+    /// Data directory; NULL for a temporary one that goes with the server.
+    pub data_dir: *const c_char,
+    /// ZooKeeper's tick, milliseconds: sessions get between 2 and 20 of them.
+    pub tick_time_ms: u32,
+}
+
+impl Default for pinfold_server_options_t {
+    fn default() -> Self {
+        pinfold_server_options_t {
+            size: size_of::<Self>(),
+            listen: ptr::null(),
+            data_dir: ptr::null(),
+            tick_time_ms: pinfold_glue::ServerOptions::default().tick_time_ms,
+        }
+    }
+}
+
+/// The `PINFOLD_OUTCOME_` value.
+pub(crate) fn outcome(outcome: Outcome) -> i32 {
+    match outcome {
+        Outcome::NotApplied => 0,
+        Outcome::MaybeApplied => 1,
+        Outcome::SessionOver => 2,
+    }
+}
+
+/// The `PINFOLD_SESSION_STATE_` value.
+pub(crate) fn session_state(state: SessionState) -> i32 {
+    match state {
+        SessionState::Connecting => 0,
+        SessionState::Connected => 1,
+        SessionState::ReadOnly => 2,
+        SessionState::Suspended => 3,
+        SessionState::Expired => 4,
+        SessionState::AuthFailed => 5,
+        SessionState::Closed => 6,
+    }
+}
+
+/// The `PINFOLD_EVENT_` value.
+pub(crate) fn event_kind(kind: EventKind) -> i32 {
+    match kind {
+        EventKind::Created => 1,
+        EventKind::Deleted => 2,
+        EventKind::DataChanged => 3,
+        EventKind::ChildrenChanged => 4,
+    }
+}
+
+/// The mode of a `PINFOLD_CREATE_MODE_` value.
+pub(crate) fn create_mode(mode: i32) -> Option<CreateMode> {
+    match mode {
+        0 => Some(CreateMode::Persistent),
+        1 => Some(CreateMode::Ephemeral),
+        2 => Some(CreateMode::PersistentSequential),
+        3 => Some(CreateMode::EphemeralSequential),
+        4 => Some(CreateMode::Container),
+        _ => None,
+    }
+}
+
+/// The mode of a `PINFOLD_WATCH_MODE_` value.
+pub(crate) fn watch_mode(mode: i32) -> Option<WatchMode> {
+    match mode {
+        0 => Some(WatchMode::Persistent),
+        1 => Some(WatchMode::PersistentRecursive),
+        _ => None,
+    }
+}

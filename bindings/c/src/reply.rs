@@ -1,0 +1,376 @@
+//! The reply: what an operation answered.
+//!
+//! One type for every operation, read by functions, so that new operations and new fields change
+//! no layout. A function that asks for what the reply does not carry gets the empty answer.
+
+use crate::failure::{Failure, INVALID_HANDLE, OK, c_string, caught, guard, remember};
+use crate::kinds::{
+    pinfold_acl_t, pinfold_counts_t, pinfold_reply_t, pinfold_stat_t, pinfold_status_t,
+};
+use crate::registry;
+use pinfold_glue::{Acl, Bytes, MultiResult, Value};
+use std::ffi::{CString, c_char};
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::Arc;
+
+/// What an operation answered, with C strings made.
+#[derive(Default)]
+pub(crate) struct Reply {
+    ticket: u64,
+    failure: Option<Failure>,
+    path: Option<CString>,
+    stat: Option<pinfold_stat_t>,
+    data: Option<Bytes>,
+    names: Vec<CString>,
+    acl: Vec<Entry>,
+    results: Vec<PartResult>,
+    recipe: u64,
+    token: i64,
+    task: Option<CString>,
+    worker: Option<CString>,
+    attempt: u32,
+    counts: Option<pinfold_counts_t>,
+}
+
+/// An ACL entry.
+struct Entry {
+    perms: i32,
+    scheme: CString,
+    id: CString,
+}
+
+/// The result of one operation of a multi.
+struct PartResult {
+    path: Option<CString>,
+    stat: Option<pinfold_stat_t>,
+}
+
+impl Reply {
+    pub(crate) fn new(ticket: u64, result: Result<Value, Failure>) -> Reply {
+        let mut reply = Reply { ticket, ..Reply::default() };
+        match result {
+            Ok(value) => reply.fill(value),
+            Err(failure) => reply.failure = Some(failure),
+        }
+        reply
+    }
+
+    fn fill(&mut self, value: Value) {
+        match value {
+            Value::Done => {}
+            Value::Created { path, stat } => {
+                self.path = Some(c_string(&path));
+                self.stat = Some((&stat).into());
+            }
+            Value::Exists(stat) => self.stat = stat.as_ref().map(Into::into),
+            Value::Data { data, stat } => {
+                self.data = data;
+                self.stat = Some((&stat).into());
+            }
+            Value::Stat(stat) => self.stat = Some((&stat).into()),
+            Value::Children { names, stat } => {
+                self.names = names.iter().map(|name| c_string(name)).collect();
+                self.stat = Some((&stat).into());
+            }
+            Value::Acl { acl, stat } => {
+                self.acl = acl.iter().map(Entry::from).collect();
+                self.stat = Some((&stat).into());
+            }
+            Value::Multi(results) => {
+                self.results = results.iter().map(PartResult::from).collect();
+            }
+            recipe => self.fill_from_recipe(recipe),
+        }
+    }
+
+    fn fill_from_recipe(&mut self, value: Value) {
+        match value {
+            Value::Leadership { recipe, token } => {
+                self.recipe = recipe;
+                self.token = token;
+            }
+            Value::Leader(Some(leader)) => {
+                self.data = Some(leader.data);
+                self.token = leader.token;
+            }
+            Value::Task(task) => self.task = Some(c_string(&task)),
+            Value::TaskResult { task, attempt, worker, result } => {
+                self.task = Some(c_string(&task));
+                self.attempt = attempt;
+                self.worker = Some(c_string(&worker));
+                self.data = Some(result);
+            }
+            Value::Counts(counts) => {
+                self.counts = Some(pinfold_counts_t {
+                    waiting: counts.waiting,
+                    assigned: counts.assigned,
+                    done: counts.done,
+                    dead: counts.dead,
+                    workers: counts.workers,
+                    has_master: counts.master.is_some().into(),
+                });
+                self.data = counts.master;
+            }
+            Value::Claim { recipe, task, payload, attempt } => {
+                self.recipe = recipe;
+                self.task = Some(c_string(&task));
+                self.data = Some(payload);
+                self.attempt = attempt;
+            }
+            Value::Recipe(recipe) => self.recipe = recipe,
+            _ => {}
+        }
+    }
+
+    /// The status that the operation answered.
+    pub(crate) fn status(&self) -> pinfold_status_t {
+        self.failure.as_ref().map_or(OK, |failure| failure.code)
+    }
+}
+
+impl From<&Acl> for Entry {
+    fn from(acl: &Acl) -> Entry {
+        Entry { perms: acl.perms, scheme: c_string(&acl.id.scheme), id: c_string(&acl.id.id) }
+    }
+}
+
+impl From<&MultiResult> for PartResult {
+    fn from(result: &MultiResult) -> PartResult {
+        match result {
+            MultiResult::Created { path, stat } => {
+                PartResult { path: Some(c_string(path)), stat: stat.as_ref().map(Into::into) }
+            }
+            MultiResult::Stat(stat) => PartResult { path: None, stat: Some(stat.into()) },
+            MultiResult::Deleted | MultiResult::Checked => PartResult { path: None, stat: None },
+        }
+    }
+}
+
+/// Reads a field; what cannot be read is `otherwise`.
+fn field<T>(reply: *const pinfold_reply_t, otherwise: T, read: impl FnOnce(&Reply) -> T) -> T {
+    match caught(|| Ok(read(&*registry::get::<Reply>(reply)?))) {
+        Ok(value) => value,
+        Err(failure) => {
+            remember(&failure);
+            otherwise
+        }
+    }
+}
+
+fn pointer(text: Option<&CString>) -> *const c_char {
+    text.map_or(ptr::null(), |text| text.as_ptr())
+}
+
+/// Frees a reply that a blocking call returned. NULL is allowed. Every pointer that was read from
+/// it is invalid afterwards. A reply that a callback gets needs no free: it goes with the callback.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_free(reply: *mut pinfold_reply_t) -> pinfold_status_t {
+    guard(|| registry::remove::<Reply>(reply).map(drop))
+}
+
+/// How the operation ended: `PINFOLD_OK`, or why it failed. `PINFOLD_ERR_INVALID_HANDLE` for NULL
+/// and for a reply that was freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_status(reply: *const pinfold_reply_t) -> pinfold_status_t {
+    field(reply, INVALID_HANDLE, Reply::status)
+}
+
+/// What happened, for people; empty for a success. Valid as long as the reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_message(reply: *const pinfold_reply_t) -> *const c_char {
+    field(reply, c"".as_ptr(), |reply| {
+        reply.failure.as_ref().map_or(c"".as_ptr(), |failure| failure.message.as_ptr())
+    })
+}
+
+/// The path that the error is about; NULL if it is about none. Valid as long as the reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_error_path(reply: *const pinfold_reply_t) -> *const c_char {
+    field(reply, ptr::null(), |reply| {
+        pointer(reply.failure.as_ref().and_then(|failure| failure.path.as_ref()))
+    })
+}
+
+/// What the failed operation may have changed: a `PINFOLD_OUTCOME_` value. Branch on this rather
+/// than on the status when deciding whether to try again.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_outcome(reply: *const pinfold_reply_t) -> i32 {
+    field(reply, 0, |reply| reply.failure.as_ref().map_or(0, |failure| failure.outcome))
+}
+
+/// Index of the operation of a multi that failed; -1 if that does not apply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_op_index(reply: *const pinfold_reply_t) -> i32 {
+    field(reply, -1, |reply| {
+        let index = reply.failure.as_ref().and_then(|failure| failure.op_index);
+        index.and_then(|index| i32::try_from(index).ok()).unwrap_or(-1)
+    })
+}
+
+/// The operation's ticket: ascending in call order within a client. It is also the id of the watch
+/// that the operation armed (`pinfold_client_remove_watches`).
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_ticket(reply: *const pinfold_reply_t) -> u64 {
+    field(reply, 0, |reply| reply.ticket)
+}
+
+/// Path of the created znode, with the counter of a sequential one; NULL if nothing was created.
+/// Valid as long as the reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_path(reply: *const pinfold_reply_t) -> *const c_char {
+    field(reply, ptr::null(), |reply| pointer(reply.path.as_ref()))
+}
+
+/// Copies the znode's stat to `stat` and returns 1; returns 0 and leaves it alone if the reply has
+/// none, which for exists means that there is no such znode. `stat` may be NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_stat(
+    reply: *const pinfold_reply_t,
+    stat: Option<&mut MaybeUninit<pinfold_stat_t>>,
+) -> i32 {
+    field(reply, 0, |reply| copy_out(reply.stat, stat))
+}
+
+fn copy_out<T>(value: Option<T>, target: Option<&mut MaybeUninit<T>>) -> i32 {
+    let found = value.is_some();
+    if let (Some(value), Some(target)) = (value, target) {
+        target.write(value);
+    }
+    found.into()
+}
+
+/// The data: a znode's, a leader's, a claimed task's payload, a task's result, a master's id. NULL
+/// for none and for a znode's null data; `*length` is then 0. Not NUL-terminated. Valid as long as
+/// the reply. `length` may be NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_data(
+    reply: *const pinfold_reply_t,
+    length: Option<&mut MaybeUninit<usize>>,
+) -> *const u8 {
+    let (data, count) = field(reply, (ptr::null(), 0), |reply| {
+        reply.data.as_ref().map_or((ptr::null(), 0), |data| (data.as_ptr(), data.len()))
+    });
+    if let Some(length) = length {
+        length.write(count);
+    }
+    data
+}
+
+/// Number of children that get_children found.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_child_count(reply: *const pinfold_reply_t) -> usize {
+    field(reply, 0, |reply| reply.names.len())
+}
+
+/// Name of a child, not its path; NULL at and after `pinfold_reply_child_count`. The order means
+/// nothing. Valid as long as the reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_child(
+    reply: *const pinfold_reply_t,
+    index: usize,
+) -> *const c_char {
+    field(reply, ptr::null(), |reply| pointer(reply.names.get(index)))
+}
+
+/// Number of entries that get_acl found.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_acl_count(reply: *const pinfold_reply_t) -> usize {
+    field(reply, 0, |reply| reply.acl.len())
+}
+
+/// Copies an ACL entry to `acl` and returns 1; returns 0 and leaves it alone at and after
+/// `pinfold_reply_acl_count`. Its strings are valid as long as the reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_acl(
+    reply: *const pinfold_reply_t,
+    index: usize,
+    acl: Option<&mut MaybeUninit<pinfold_acl_t>>,
+) -> i32 {
+    field(reply, 0, |reply| {
+        let entry = reply.acl.get(index).map(|entry| pinfold_acl_t {
+            perms: entry.perms,
+            scheme: entry.scheme.as_ptr(),
+            id: entry.id.as_ptr(),
+        });
+        copy_out(entry, acl)
+    })
+}
+
+/// Number of results of a multi that was applied.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_result_count(reply: *const pinfold_reply_t) -> usize {
+    field(reply, 0, |reply| reply.results.len())
+}
+
+/// Path that a create of a multi created; NULL for other operations. Valid as long as the reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_result_path(
+    reply: *const pinfold_reply_t,
+    index: usize,
+) -> *const c_char {
+    field(reply, ptr::null(), |reply| {
+        pointer(reply.results.get(index).and_then(|result| result.path.as_ref()))
+    })
+}
+
+/// Copies the stat after a create or set of a multi to `stat` and returns 1; returns 0 and leaves
+/// it alone for other operations.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_result_stat(
+    reply: *const pinfold_reply_t,
+    index: usize,
+    stat: Option<&mut MaybeUninit<pinfold_stat_t>>,
+) -> i32 {
+    field(reply, 0, |reply| copy_out(reply.results.get(index).and_then(|result| result.stat), stat))
+}
+
+/// Handle of the recipe that was started: a leadership, a claim, a master, a worker; 0 for none.
+/// It is valid with the same client until the recipe has ended.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_recipe(reply: *const pinfold_reply_t) -> u64 {
+    field(reply, 0, |reply| reply.recipe)
+}
+
+/// Fencing token of a leadership or a leader: it grows with every new leader. 0 for none, which
+/// for `pinfold_election_leader` means that nobody leads.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_token(reply: *const pinfold_reply_t) -> i64 {
+    field(reply, 0, |reply| reply.token)
+}
+
+/// Id of the task that was submitted, claimed or finished; NULL for none. Valid as long as the
+/// reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_task(reply: *const pinfold_reply_t) -> *const c_char {
+    field(reply, ptr::null(), |reply| pointer(reply.task.as_ref()))
+}
+
+/// The worker that did the task; NULL for none. Valid as long as the reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_worker(reply: *const pinfold_reply_t) -> *const c_char {
+    field(reply, ptr::null(), |reply| pointer(reply.worker.as_ref()))
+}
+
+/// 1 for the task's first attempt; 0 if that does not apply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_attempt(reply: *const pinfold_reply_t) -> u32 {
+    field(reply, 0, |reply| reply.attempt)
+}
+
+/// Copies the counts of a queue to `counts` and returns 1; returns 0 and leaves it alone if the
+/// reply has none.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_counts(
+    reply: *const pinfold_reply_t,
+    counts: Option<&mut MaybeUninit<pinfold_counts_t>>,
+) -> i32 {
+    field(reply, 0, |reply| copy_out(reply.counts, counts))
+}
+
+/// Hands a blocking call's reply to the caller, if it wants one.
+pub(crate) fn hand_out(reply: Reply, target: Option<&mut MaybeUninit<*mut pinfold_reply_t>>) {
+    if let Some(target) = target {
+        target.write(registry::insert(Arc::new(reply)));
+    }
+}
