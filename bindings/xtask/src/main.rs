@@ -24,6 +24,7 @@ mod deny;
 mod fault;
 mod generate;
 mod oracle;
+mod python;
 mod serve;
 mod step;
 mod test;
@@ -63,6 +64,7 @@ commands! {
     Clients => clients,
     Deny => deny,
     Capi => capi,
+    Py => python,
 }
 
 fn main() -> ExitCode {
