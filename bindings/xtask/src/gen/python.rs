@@ -215,11 +215,7 @@ fn flavour(template: &str, is_asyncio: bool) -> String {
             out.push('\n');
         }
     }
-    if is_asyncio {
-        out
-    } else {
-        out.replace("async def ", "def ")
-    }
+    if is_asyncio { out } else { out.replace("async def ", "def ") }
 }
 
 fn fill(template: &str, reply: fn(&str) -> String) -> String {
