@@ -23,6 +23,7 @@ mod conformance;
 mod deny;
 mod fault;
 mod generate;
+mod node;
 mod oracle;
 mod python;
 mod serve;
@@ -59,6 +60,7 @@ commands! {
     Tidy => tidy,
     Gen => generate,
     Serve => serve,
+    Node => node,
     Oracle => oracle,
     Conformance => conformance,
     Clients => clients,
