@@ -1,1 +1,29 @@
-//! The session-managing asynchronous ZooKeeper client.
+//! The session-managing asynchronous client of Pinfold and Apache ZooKeeper.
+//!
+//! One task owns the session: it connects, pipelines requests in call order, pings, reconnects
+//! across the host list with the same session, arms watches again, and knows by its own clock
+//! when the session is over. Nothing user-written runs in it. [`Client`] gives futures; a host
+//! that wants completions, events and states in one order gives a [`Sink`].
+
+mod client;
+mod error;
+mod event;
+mod hosts;
+mod in_flight;
+mod options;
+mod pending;
+mod request;
+mod session;
+mod shared;
+mod sink;
+mod watches;
+mod wire;
+
+pub use client::{Client, Created};
+pub use error::{Error, ErrorKind, Outcome};
+pub use event::{EventKind, SessionState, WatchEvent};
+pub use options::{Options, SessionToken};
+pub use pending::{Pending, Watch};
+pub use pinfold_proto::{Acl, AddWatchMode, CreateMode, ErrorCode, Id, Perms, Stat, path};
+pub use request::{MultiOp, MultiResult, Request, Response};
+pub use sink::Sink;

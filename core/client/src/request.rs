@@ -1,0 +1,239 @@
+//! What a session can be asked, and what it answers.
+
+use bytes::Bytes;
+use pinfold_proto::{Acl, AddWatchMode, CreateMode, ErrorCode, Stat, path};
+
+use crate::Error;
+
+/// A request of the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // the fields are those of ZooKeeper's requests
+pub enum Request {
+    Create {
+        path: String,
+        data: Option<Bytes>,
+        mode: CreateMode,
+        acl: Vec<Acl>,
+    },
+    Delete {
+        path: String,
+        version: i32,
+    },
+    Exists {
+        path: String,
+        watch: bool,
+    },
+    GetData {
+        path: String,
+        watch: bool,
+    },
+    SetData {
+        path: String,
+        data: Option<Bytes>,
+        version: i32,
+    },
+    GetChildren {
+        path: String,
+        watch: bool,
+    },
+    GetAcl {
+        path: String,
+    },
+    SetAcl {
+        path: String,
+        acl: Vec<Acl>,
+        version: i32,
+    },
+    Sync {
+        path: String,
+    },
+    Multi {
+        ops: Vec<MultiOp>,
+    },
+    AddAuth {
+        scheme: String,
+        auth: Bytes,
+    },
+    AddWatch {
+        path: String,
+        mode: AddWatchMode,
+    },
+    /// Removes the watch that the request with this ticket armed.
+    RemoveWatches {
+        ticket: u64,
+    },
+    Close,
+}
+
+/// One operation of a multi.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // the fields are those of ZooKeeper's requests
+pub enum MultiOp {
+    Create { path: String, data: Option<Bytes>, mode: CreateMode, acl: Vec<Acl> },
+    Delete { path: String, version: i32 },
+    SetData { path: String, data: Option<Bytes>, version: i32 },
+    Check { path: String, version: i32 },
+}
+
+impl MultiOp {
+    /// The path that it is about.
+    pub fn path(&self) -> &str {
+        match self {
+            MultiOp::Create { path, .. }
+            | MultiOp::Delete { path, .. }
+            | MultiOp::SetData { path, .. }
+            | MultiOp::Check { path, .. } => path,
+        }
+    }
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // the fields are those of ZooKeeper's replies
+pub enum Response {
+    Created {
+        path: String,
+        stat: Stat,
+    },
+    Deleted,
+    /// None where there is no node.
+    Exists(Option<Stat>),
+    Data {
+        data: Option<Bytes>,
+        stat: Stat,
+    },
+    Stat(Stat),
+    Children {
+        names: Vec<String>,
+        stat: Stat,
+    },
+    Acl {
+        acl: Vec<Acl>,
+        stat: Stat,
+    },
+    Synced,
+    Multi(Vec<MultiResult>),
+    /// The answer to requests that return nothing else.
+    Done,
+}
+
+/// The result of one operation of a multi.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // the fields are those of ZooKeeper's replies
+pub enum MultiResult {
+    Created { path: String, stat: Stat },
+    Deleted,
+    Stat(Stat),
+    Checked,
+}
+
+impl Request {
+    /// The path that it is about, if it is about one.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Request::Create { path, .. }
+            | Request::Delete { path, .. }
+            | Request::Exists { path, .. }
+            | Request::GetData { path, .. }
+            | Request::SetData { path, .. }
+            | Request::GetChildren { path, .. }
+            | Request::GetAcl { path }
+            | Request::SetAcl { path, .. }
+            | Request::Sync { path }
+            | Request::AddWatch { path, .. } => Some(path),
+            Request::Multi { .. }
+            | Request::AddAuth { .. }
+            | Request::RemoveWatches { .. }
+            | Request::Close => None,
+        }
+    }
+
+    /// Whether it changes the tree, so that a lost answer leaves its outcome open.
+    pub(crate) fn is_write(&self) -> bool {
+        matches!(
+            self,
+            Request::Create { .. }
+                | Request::Delete { .. }
+                | Request::SetData { .. }
+                | Request::SetAcl { .. }
+                | Request::Multi { .. }
+        )
+    }
+
+    /// Refuses what no server would take: illegal paths and too many bytes.
+    pub(crate) fn check(&self, max: usize) -> Result<(), Error> {
+        match self {
+            Request::Create { path, mode, .. } => check_create(path, *mode)?,
+            Request::Multi { ops } => {
+                for (index, op) in ops.iter().enumerate() {
+                    let checked = match op {
+                        MultiOp::Create { path, mode, .. } => check_create(path, *mode),
+                        _ => check_path(op.path()),
+                    };
+                    checked.map_err(|error| error.with_op_index(index))?;
+                }
+            }
+            _ => {
+                if let Some(path) = self.path() {
+                    check_path(path)?;
+                }
+            }
+        }
+        let size = self.size();
+        if size > max {
+            let message = format!("the request has {size} bytes; the limit is {max}");
+            let error = Error::new(ErrorCode::BadArguments, message);
+            return Err(match self.path() {
+                Some(path) => error.with_path(path),
+                None => error,
+            });
+        }
+        Ok(())
+    }
+
+    /// About its size on the wire, bytes: exact for what can be large.
+    fn size(&self) -> usize {
+        const FIXED: usize = 64;
+        let of = |path: &str, data: &Option<Bytes>| {
+            FIXED + path.len() + data.as_ref().map_or(0, Bytes::len)
+        };
+        let acl_size = |acl: &[Acl]| {
+            acl.iter().map(|entry| 12 + entry.id.scheme.len() + entry.id.id.len()).sum::<usize>()
+        };
+        match self {
+            Request::Create { path, data, acl, .. } => of(path, data) + acl_size(acl),
+            Request::SetData { path, data, .. } => of(path, data),
+            Request::SetAcl { path, acl, .. } => of(path, &None) + acl_size(acl),
+            Request::Multi { ops } => ops
+                .iter()
+                .map(|op| match op {
+                    MultiOp::Create { path, data, acl, .. } => of(path, data) + acl_size(acl),
+                    MultiOp::SetData { path, data, .. } => of(path, data),
+                    MultiOp::Delete { path, .. } | MultiOp::Check { path, .. } => of(path, &None),
+                })
+                .sum(),
+            Request::AddAuth { scheme, auth } => FIXED + scheme.len() + auth.len(),
+            _ => FIXED + self.path().map_or(0, str::len),
+        }
+    }
+}
+
+fn check_path(text: &str) -> Result<(), Error> {
+    path::validate(text).map_err(|error| bad_path(text, &error))
+}
+
+fn check_create(text: &str, mode: CreateMode) -> Result<(), Error> {
+    if mode.is_ttl() {
+        let message = "a time to live cannot be given with this request";
+        return Err(Error::new(ErrorCode::BadArguments, message).with_path(text));
+    }
+    let checked = match mode.is_sequential() {
+        true => path::validate_for_sequence(text),
+        false => path::validate(text),
+    };
+    checked.map_err(|error| bad_path(text, &error))
+}
+
+fn bad_path(text: &str, error: &path::PathError) -> Error {
+    Error::new(ErrorCode::BadArguments, error.to_string()).with_path(text)
+}

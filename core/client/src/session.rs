@@ -1,0 +1,302 @@
+//! The task that owns a session, across all of its connections.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use pinfold_proto::records::{AuthPacket, ConnectRequest, ConnectResponse};
+use pinfold_proto::{FrameDecoder, OpCode, XID_AUTH, XID_SET_WATCHES, frame};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, sleep_until, timeout};
+
+use crate::client::over;
+use crate::in_flight::InFlight;
+use crate::shared::{Call, Completion, Shared};
+use crate::watches::{Watches, without_persistent};
+use crate::{Request, Response, SessionState, SessionToken, hosts, wire};
+
+mod backoff;
+mod connection;
+
+use backoff::Backoff;
+use connection::{Connection, Lost};
+
+/// Longest answer to a handshake, bytes.
+const MAX_HANDSHAKE: usize = 1024;
+
+/// The session's state that outlives a connection.
+pub(crate) struct Session {
+    shared: Arc<Shared>,
+    watches: Watches,
+    /// Credentials to give at every connection.
+    auth: Vec<(String, Bytes)>,
+    /// Highest zxid of an answer.
+    last_zxid: i64,
+    next_xid: i32,
+    /// Index of the next host to try.
+    next_host: usize,
+    /// Whoever waits for the close, told after everybody else.
+    closers: Vec<Completion>,
+    /// Room for calls on their way, kept for its capacity.
+    calls: Vec<Call>,
+}
+
+/// How an attempt to connect ended.
+enum Attempt {
+    Served(TcpStream),
+    /// The server says that the session is over.
+    Refused,
+    Failed,
+}
+
+impl Session {
+    pub(crate) fn new(shared: Arc<Shared>) -> Session {
+        let auth = shared.options.auth.clone();
+        let next_host = backoff::random(shared.hosts.addresses.len());
+        Session {
+            shared,
+            watches: Watches::default(),
+            auth,
+            last_zxid: 0,
+            next_xid: 1,
+            next_host,
+            closers: Vec::new(),
+            calls: Vec::new(),
+        }
+    }
+
+    /// Lives until the session is over, then tells everybody.
+    pub(crate) async fn run(mut self) {
+        let state = self.live().await;
+        for call in self.shared.end(over(state)) {
+            if call.request == Request::Close {
+                self.closers.push(call.completion);
+            } else {
+                let error = match call.request.path() {
+                    Some(path) => over(state).with_path(path),
+                    None => over(state),
+                };
+                self.shared.complete(call.completion, Err(error));
+            }
+        }
+        self.watches.clear();
+        self.shared.set_state(state);
+        for closer in self.closers.drain(..) {
+            self.shared.complete(closer, Ok(Response::Done));
+        }
+        if let Some(sink) = &self.shared.sink {
+            sink.closed();
+        }
+    }
+
+    /// Connects and serves, again and again; returns the final state.
+    async fn live(&mut self) -> SessionState {
+        let mut backoff = Backoff::new(self.shared.hosts.addresses.len());
+        // A session to go on with may be as old as its timeout.
+        self.shared.touch(Instant::now());
+        loop {
+            let Some(attempt) = self.unless_over(Session::attempt).await else {
+                return self.over_state();
+            };
+            match attempt {
+                Attempt::Refused => return SessionState::Expired,
+                Attempt::Failed => {}
+                Attempt::Served(stream) => {
+                    backoff.reset();
+                    let mut connection = Connection::new(stream, InFlight::new());
+                    match self.serve(&mut connection).await {
+                        Lost::Closed => {
+                            self.fail(&mut connection, Some(SessionState::Closed));
+                            return SessionState::Closed;
+                        }
+                        Lost::AuthFailed => return self.auth_failed(&mut connection),
+                        Lost::Broken(reason) => {
+                            self.shared.set_failure(reason);
+                            self.suspend(&mut connection);
+                        }
+                    }
+                    if self.shared.is_closing() {
+                        // What is left of the session ends with its timeout.
+                        return SessionState::Closed;
+                    }
+                }
+            }
+            let pause = backoff.next();
+            let waited = self.unless_over(async move |_: &mut Session| sleep(pause).await).await;
+            if waited.is_none() {
+                return self.over_state();
+            }
+        }
+    }
+
+    /// Runs `work` unless the caller closes or the session's time is up first.
+    async fn unless_over<T>(&mut self, work: impl AsyncFnOnce(&mut Session) -> T) -> Option<T> {
+        let shared = self.shared.clone();
+        // As ZooKeeper's client does: the server may have been slow to notice.
+        let expires = shared.token().map(|_| shared.last_contact() + shared.timeout() * 4 / 3);
+        let work = pin!(work(self));
+        tokio::select! {
+            biased;
+            () = closing(&shared) => None,
+            () = until(expires) => None,
+            result = work => Some(result),
+        }
+    }
+
+    /// Why [`Session::unless_over`] gave up.
+    fn over_state(&self) -> SessionState {
+        if self.shared.is_closing() { SessionState::Closed } else { SessionState::Expired }
+    }
+
+    /// Tries the next host.
+    async fn attempt(&mut self) -> Attempt {
+        let addresses = &self.shared.hosts.addresses;
+        let address = addresses[self.next_host % addresses.len()].clone();
+        self.next_host = (self.next_host + 1) % addresses.len();
+        let limit = self.shared.timeout().min(self.shared.options.connect_timeout);
+        let limit = limit.max(Duration::from_secs(1));
+        match timeout(limit, self.handshake(&address)).await {
+            Ok(Ok(attempt)) => attempt,
+            Ok(Err(error)) => {
+                self.shared.set_failure(format!("{address}: {error}"));
+                Attempt::Failed
+            }
+            Err(_) => {
+                self.shared.set_failure(format!("{address}: no answer within {limit:?}"));
+                Attempt::Failed
+            }
+        }
+    }
+
+    async fn handshake(&mut self, address: &str) -> std::io::Result<Attempt> {
+        let shared = self.shared.clone();
+        let mut stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let token = shared.token();
+        let wanted = shared.options.session_timeout.as_millis();
+        let request = ConnectRequest {
+            protocol_version: 0,
+            last_zxid_seen: self.last_zxid,
+            timeout_ms: i32::try_from(wanted).unwrap_or(i32::MAX),
+            session_id: token.map_or(0, |token| token.id),
+            password: Some(Bytes::copy_from_slice(&token.map_or([0; 16], |token| token.password))),
+            read_only: Some(shared.options.read_only),
+        };
+        let mut out = BytesMut::new();
+        frame::write(&mut out, |out| request.encode(out));
+        let sent_at = Instant::now();
+        stream.write_all(&out).await?;
+        let body = read_frame(&mut stream).await?;
+        let response = ConnectResponse::decode(&body).map_err(std::io::Error::other)?;
+        if response.timeout_ms <= 0 {
+            return Ok(Attempt::Refused);
+        }
+        let mut password = [0; 16];
+        let given = response.password.unwrap_or_default();
+        let length = given.len().min(16);
+        password[..length].copy_from_slice(&given[..length]);
+        let token = SessionToken { id: response.session_id, password };
+        let timeout = Duration::from_millis(u64::from(response.timeout_ms.unsigned_abs()));
+        shared.set_session(token, timeout);
+        shared.touch(sent_at);
+        shared.set_state(match response.read_only {
+            Some(true) => SessionState::ReadOnly,
+            _ => SessionState::Connected,
+        });
+        Ok(Attempt::Served(stream))
+    }
+
+    /// What a new connection is told before anything else: credentials and watches.
+    fn greet(&mut self, connection: &mut Connection) {
+        for (scheme, auth) in &self.auth {
+            let record = AuthPacket { kind: 0, scheme: scheme.clone(), auth: Some(auth.clone()) };
+            wire::put(&mut connection.out, XID_AUTH, OpCode::Auth, &record);
+            connection.auths.push_back(None);
+        }
+        for batch in self.watches.rearm(self.last_zxid) {
+            match without_persistent(&batch) {
+                Some(old) => {
+                    wire::put(&mut connection.out, XID_SET_WATCHES, OpCode::SetWatches, &old);
+                }
+                None => {
+                    wire::put(&mut connection.out, XID_SET_WATCHES, OpCode::SetWatches2, &batch);
+                }
+            }
+        }
+    }
+
+    /// Fails what was under way on a broken connection.
+    fn suspend(&mut self, connection: &mut Connection) {
+        self.shared.set_state(SessionState::Suspended);
+        self.fail(connection, None);
+    }
+
+    fn auth_failed(&mut self, connection: &mut Connection) -> SessionState {
+        self.fail(connection, Some(SessionState::AuthFailed));
+        SessionState::AuthFailed
+    }
+
+    /// Completes everything under way: as lost, or with the error of a final state.
+    fn fail(&mut self, connection: &mut Connection, state: Option<SessionState>) {
+        for (_, _, completion) in connection.auths.drain(..).flatten() {
+            let error = match state {
+                Some(state) => over(state),
+                None => crate::Error::protocol(crate::ErrorCode::ConnectionLoss),
+            };
+            self.shared.complete(completion, Err(error));
+        }
+        for mut waiting in connection.in_flight.drain(..) {
+            if waiting.is_close {
+                self.closers.push(waiting.completion);
+                continue;
+            }
+            let result = waiting.local.take().unwrap_or_else(|| match state {
+                Some(state) => Err(waiting.about(over(state))),
+                None => Err(waiting.lost(connection.written)),
+            });
+            self.shared.complete(waiting.completion, result);
+        }
+    }
+
+    fn xid(&mut self) -> i32 {
+        let xid = self.next_xid;
+        self.next_xid = if xid == i32::MAX { 1 } else { xid + 1 };
+        xid
+    }
+
+    fn server_path(&self, path: &str) -> String {
+        hosts::to_server(&self.shared.hosts.chroot, path)
+    }
+}
+
+/// Returns when the caller has asked for the close.
+async fn closing(shared: &Shared) {
+    while !shared.is_closing() {
+        shared.notify.notified().await;
+    }
+    // The permit is the queue's; whoever reads the queue next must find it.
+    shared.notify.notify_one();
+}
+
+/// Returns at the instant; never without one.
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Reads the one frame of a handshake, byte-exact, so that nothing behind it is lost.
+async fn read_frame(stream: &mut TcpStream) -> std::io::Result<Bytes> {
+    let mut input = BytesMut::zeroed(4);
+    stream.read_exact(&mut input).await?;
+    let decoder = FrameDecoder { max: MAX_HANDSHAKE };
+    let header = input.clone();
+    decoder.decode(&mut input).map_err(std::io::Error::other)?;
+    let length = header.first_chunk::<4>().map_or(0, |header| u32::from_be_bytes(*header));
+    let mut body = vec![0; length as usize];
+    stream.read_exact(&mut body).await?;
+    Ok(body.into())
+}
