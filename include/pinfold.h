@@ -516,16 +516,31 @@ const char *pinfold_api_json(void);
 
 /**
  * The message of the last call on this thread that returned an error status; empty if none did.
- * Valid until the next failing call on this thread; do not free it. Results that come by a reply
- * carry their own message (`pinfold_reply_message`).
+ * Valid until the next failing call on this thread; do not free it. What is answered by a reply
+ * carries its own message (`pinfold_reply_message`).
  */
 const char *pinfold_last_message(void);
+
+/**
+ * The path that the last failing call on this thread was about; NULL for none. Valid until the
+ * next failing call on this thread; do not free it.
+ */
+const char *pinfold_last_path(void);
+
+/** What the last failing call on this thread may have changed: a `PINFOLD_OUTCOME_` value. */
+int32_t pinfold_last_outcome(void);
 
 /**
  * The stable name of a status, for instance `NO_NODE`; `OK` for 0; `UNKNOWN` for a code that this
  * version does not know. Static: never free it. May be called from any thread.
  */
 const char *pinfold_status_name(pinfold_status_t status);
+
+/**
+ * Ticket of the last operation that this thread submitted, by either form; 0 for none. It is the
+ * id of the watch that the operation arms, known here before the answer.
+ */
+uint64_t pinfold_last_ticket(void);
 
 /**
  * Fills `options` with the defaults. `size` is `sizeof(pinfold_client_options_t)`, by which the

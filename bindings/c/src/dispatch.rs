@@ -11,7 +11,7 @@ use crate::kinds::{pinfold_client_t, pinfold_reply_t, pinfold_status_t, session_
 use crate::registry;
 use crate::reply::{Reply, hand_out};
 use pinfold_glue::{self as glue, Item, Op, RecipeEventKind};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem::MaybeUninit;
 use std::ptr::without_provenance_mut;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +24,9 @@ const BATCH: usize = 256;
 thread_local! {
     /// Addresses of the clients whose callbacks this thread is inside of, innermost last.
     static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+
+    /// Ticket of the last operation that this thread submitted.
+    static TICKET: Cell<u64> = const { Cell::new(0) };
 }
 
 /// A client as C has it.
@@ -90,6 +93,7 @@ impl Client {
     fn arm(&self, completion: Option<Completion>, armed: Armed) -> Result<u64, Failure> {
         armed.check()?;
         let ticket = self.glue.reserve();
+        TICKET.set(ticket);
         lock(&self.tables).arm(ticket, completion, armed);
         Ok(ticket)
     }
@@ -279,4 +283,11 @@ pub(crate) fn call(
     let status = reply.status();
     hand_out(reply, target);
     status
+}
+
+/// Ticket of the last operation that this thread submitted, by either form; 0 for none. It is the
+/// id of the watch that the operation arms, known here before the answer.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_last_ticket() -> u64 {
+    TICKET.get()
 }

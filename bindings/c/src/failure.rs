@@ -60,13 +60,22 @@ pub(crate) fn c_string(text: &str) -> CString {
 }
 
 thread_local! {
-    static LAST: RefCell<CString> = RefCell::new(CString::default());
+    static LAST: RefCell<Option<Failure>> = const { RefCell::new(None) };
 }
 
-/// Keeps the message for [`pinfold_last_message`].
+/// Keeps the failure for [`pinfold_last_message`] and its like.
 pub(crate) fn remember(failure: &Failure) {
     // A thread that is ending has no place for it any more, and nobody who could ask.
-    let _ = LAST.try_with(|last| last.replace(failure.message.clone()));
+    let _ = LAST.try_with(|last| last.replace(Some(failure.clone())));
+}
+
+/// Reads the last failure of this thread.
+fn last<T>(otherwise: T, read: impl FnOnce(&Failure) -> T) -> T {
+    let mut read = Some(read);
+    LAST.try_with(|last| Some(read.take()?(last.borrow().as_ref()?)))
+        .ok()
+        .flatten()
+        .unwrap_or(otherwise)
 }
 
 /// Runs the body of an entry point: a panic and a failure become status codes.
@@ -95,11 +104,26 @@ pub(crate) fn caught<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, 
 }
 
 /// The message of the last call on this thread that returned an error status; empty if none did.
-/// Valid until the next failing call on this thread; do not free it. Results that come by a reply
-/// carry their own message (`pinfold_reply_message`).
+/// Valid until the next failing call on this thread; do not free it. What is answered by a reply
+/// carries its own message (`pinfold_reply_message`).
 #[unsafe(no_mangle)]
 pub extern "C" fn pinfold_last_message() -> *const c_char {
-    LAST.try_with(|last| last.borrow().as_ptr()).unwrap_or(c"".as_ptr())
+    last(c"".as_ptr(), |failure| failure.message.as_ptr())
+}
+
+/// The path that the last failing call on this thread was about; NULL for none. Valid until the
+/// next failing call on this thread; do not free it.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_last_path() -> *const c_char {
+    last(std::ptr::null(), |failure| {
+        failure.path.as_ref().map_or(std::ptr::null(), |path| path.as_ptr())
+    })
+}
+
+/// What the last failing call on this thread may have changed: a `PINFOLD_OUTCOME_` value.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_last_outcome() -> i32 {
+    last(0, |failure| failure.outcome)
 }
 
 /// The stable name of a status, for instance `NO_NODE`; `OK` for 0; `UNKNOWN` for a code that this

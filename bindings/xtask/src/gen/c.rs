@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 /// In the order of the header.
 const SOURCES: &[&str] = &[
-    "kinds", "version", "failure", "client", "znode", "watch", "multi", "reply", "election",
+    "kinds", "version", "failure", "dispatch", "client", "znode", "watch", "multi", "reply", "election",
     "queue", "master", "worker", "server",
 ];
 
