@@ -18,8 +18,6 @@ pub struct Launch {
     pub language: String,
     /// Program and arguments.
     pub command: Vec<String>,
-    /// Environment to add.
-    pub environment: Vec<(String, String)>,
 }
 
 /// A driver process.
@@ -40,7 +38,6 @@ impl Driver {
         let (program, arguments) = launch.command.split_first().ok_or("an empty command")?;
         let mut child = Command::new(program)
             .args(arguments)
-            .envs(launch.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

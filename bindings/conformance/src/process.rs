@@ -1,5 +1,6 @@
 //! Server processes for tests: Pinfold's and Apache ZooKeeper's, on loopback, ended with the value.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -21,9 +22,23 @@ impl ServerProcess {
     /// # Errors
     /// It did not start; the text has its last output.
     pub fn pinfold(binary: &Path, data_dir: &Path, port: u16) -> Result<ServerProcess, String> {
+        ServerProcess::pinfold_with(binary, data_dir, port, &[])
+    }
+
+    /// The same with further arguments of `pinfold serve`.
+    ///
+    /// # Errors
+    /// It did not start; the text has its last output.
+    pub fn pinfold_with(
+        binary: &Path,
+        data_dir: &Path,
+        port: u16,
+        arguments: &[OsString],
+    ) -> Result<ServerProcess, String> {
         let mut child = Command::new(binary)
             .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
             .arg(data_dir)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

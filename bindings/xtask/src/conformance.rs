@@ -1,7 +1,8 @@
 //! `cargo x conformance`: every case, in every language, against both servers.
 
 use crate::fault::Doing;
-use crate::{Fallible, Fault, cache, oracle, step, workspace};
+use crate::languages::{self, LANGUAGES};
+use crate::{Fallible, Fault, oracle, step, workspace};
 use pinfold_conformance::case;
 use pinfold_conformance::driver::Launch;
 use pinfold_conformance::matrix::{Matrix, Target};
@@ -73,8 +74,16 @@ fn target(name: &str, address: &str) -> Target {
 fn launches(args: &Args) -> Fallible<Vec<Launch>> {
     if let Some(line) = &args.driver {
         let command = line.split(' ').map(str::to_owned).collect();
-        return Ok(vec![Launch { language: "own".into(), command, environment: Vec::new() }]);
+        return Ok(vec![Launch { language: "own".into(), command }]);
     }
-    let _ = cache::dir()?;
-    Ok(Vec::new())
+    let wanted = |language: &&&str| {
+        args.languages.is_empty() || args.languages.iter().any(|wanted| wanted == **language)
+    };
+    let mut launches = Vec::new();
+    for language in LANGUAGES.iter().filter(wanted) {
+        eprintln!("building the driver in {language}");
+        let driver = languages::driver(language)?;
+        launches.push(Launch { language: (*language).to_owned(), command: driver.command });
+    }
+    Ok(launches)
 }

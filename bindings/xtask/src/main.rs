@@ -20,9 +20,12 @@ mod capi;
 mod check;
 mod clients;
 mod conformance;
+mod demo;
 mod deny;
+mod examples;
 mod fault;
 mod generate;
+mod languages;
 mod node;
 mod oracle;
 mod python;
@@ -55,18 +58,20 @@ macro_rules! commands {
 }
 
 commands! {
-    Check => check,
+    Demo => demo,
     Test => test,
-    Tidy => tidy,
-    Gen => generate,
+    Check => check,
     Serve => serve,
-    Node => node,
-    Oracle => oracle,
+    Examples => examples,
     Conformance => conformance,
     Clients => clients,
-    Deny => deny,
-    Capi => capi,
     Py => python,
+    Node => node,
+    Capi => capi,
+    Oracle => oracle,
+    Gen => generate,
+    Tidy => tidy,
+    Deny => deny,
 }
 
 fn main() -> ExitCode {

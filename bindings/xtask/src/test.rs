@@ -26,7 +26,13 @@ const PARTS: &[Part] = &[
     ("check", "formatting, tidy, generated files, clippy", &["check"]),
     ("deny", "licences and sources of the dependencies", &["deny"]),
     ("rust", "unit and integration tests of every crate", &[]),
+    ("python", "the Python package, its types, and its installation", &["py", "--test"]),
+    ("node", "the Node package, its types, and its installation", &["node", "--test"]),
+    ("c", "the C library, its header, and its installation", &["capi", "--test"]),
+    ("examples", "every story in every language", &["examples"]),
+    ("conformance", "every case in every language against both servers", &["conformance"]),
     ("clients", "kazoo, libzookeeper_mt and zkCli", &["clients"]),
+    ("demo", "masters and workers in four languages, with kills", &["demo", "--tasks", "600"]),
 ];
 
 pub(crate) fn run(args: Args) -> Fallible {
