@@ -7,3 +7,25 @@
 //! runs on a runtime thread.
 
 pub mod api;
+
+mod client;
+mod error;
+mod fork;
+mod inbox;
+mod op;
+mod options;
+mod recipe;
+pub mod runtime;
+mod value;
+mod waker;
+
+pub use client::{Client, Ticket};
+pub use error::{Error, Outcome, name_of};
+pub use op::Op;
+pub use options::Options;
+pub use pinfold_client::{
+    Acl, AddWatchMode, CreateMode, EventKind, Id, MultiOp, MultiResult, SessionState, Stat,
+    WatchEvent,
+};
+pub use value::{Item, Leader, QueueCounts, RecipeEvent, RecipeEventKind, Value};
+pub use waker::Waker;

@@ -1,0 +1,253 @@
+//! A client: one session, its tickets and its inbox.
+
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use pinfold_client as core;
+use pinfold_client::SessionState;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::fork::Owner;
+use crate::inbox::{Inbox, SessionSink};
+use crate::op::Carrier;
+use crate::recipe::Recipes;
+use crate::waker::{WakeFd, Waker};
+use crate::{Error, Item, Op, Options, Value, runtime};
+
+/// A ticket: the number under which an operation's completion comes back. Ascending from 1.
+pub type Ticket = u64;
+
+/// A client of one session. Clones are the same client; every method may be called from any
+/// thread of the process that opened it.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    session: core::Client,
+    inbox: Arc<Inbox>,
+    recipes: Arc<Recipes>,
+    runtime: Handle,
+    owner: Owner,
+    next_ticket: AtomicU64,
+    /// Set by the first `close`, which alone starts the closing.
+    closing: AtomicBool,
+    /// Whether the session task has put in its last completion.
+    ended: watch::Receiver<bool>,
+    /// Keeps the descriptor that the host was given alive as long as the client.
+    fd: OnceLock<Arc<WakeFd>>,
+}
+
+impl Client {
+    /// Starts a session and returns at once; its states follow in the inbox.
+    ///
+    /// # Errors
+    /// `BAD_ARGUMENTS` or `INVALID_ARGUMENT` for hosts, chroot or options that cannot be used.
+    pub fn open(options: Options) -> Result<Client, Error> {
+        Client::over(options.into_client()?)
+    }
+
+    fn over(options: core::Options) -> Result<Client, Error> {
+        let runtime = runtime::handle()?;
+        let inbox = Arc::new(Inbox::new());
+        let (sender, ended) = watch::channel(false);
+        let sink = Arc::new(SessionSink { inbox: inbox.clone(), ended: sender });
+        let session = {
+            let _inside = runtime.enter();
+            core::Client::start(options, Some(sink))?
+        };
+        let recipes = Recipes::new(session.clone(), inbox.clone(), runtime.clone());
+        Ok(Client(Arc::new(Inner {
+            session,
+            inbox,
+            recipes,
+            runtime,
+            owner: Owner::this_process(),
+            next_ticket: AtomicU64::new(1),
+            closing: AtomicBool::new(false),
+            ended,
+            fd: OnceLock::new(),
+        })))
+    }
+
+    /// Deals a ticket ahead of its operation, for hosts that register a callback under it first.
+    pub fn reserve(&self) -> Ticket {
+        self.0.next_ticket.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Submits an operation; never blocks. It has its place in the session's order on return, and
+    /// exactly one `Item::Reply` with the ticket follows.
+    ///
+    /// # Errors
+    /// `IN_FLIGHT_FULL`, `CLOSED`, `FORKED`, `SESSION_EXPIRED`: nothing was submitted.
+    pub fn submit(&self, op: Op) -> Result<Ticket, Error> {
+        let ticket = self.reserve();
+        self.submit_as(ticket, op)?;
+        Ok(ticket)
+    }
+
+    /// Like [`Client::submit`], under a ticket that was reserved before.
+    ///
+    /// # Errors
+    /// Those of [`Client::submit`].
+    pub fn submit_as(&self, ticket: Ticket, op: Op) -> Result<(), Error> {
+        let inner = &*self.0;
+        inner.owner.check()?;
+        if inner.closing.load(Ordering::Acquire) {
+            return Err(Error::closed());
+        }
+        match op.into_carrier() {
+            Carrier::Session(request) => Ok(inner.session.submit(ticket, request)?),
+            Carrier::Recipe(op) => inner.recipes.submit(ticket, op),
+        }
+    }
+
+    /// Submits an operation and waits for its completion, which does not pass the inbox: it may
+    /// be called on any host thread, also inside a callback.
+    ///
+    /// # Errors
+    /// The operation's own, those of [`Client::submit`], and `TIMEOUT` when `timeout` passed
+    /// first: the operation goes on and its outcome is not known.
+    pub fn call(&self, op: Op, timeout: Option<Duration>) -> Result<Value, Error> {
+        self.call_as(self.reserve(), op, timeout)
+    }
+
+    /// Like [`Client::call`], under a ticket that was reserved before.
+    ///
+    /// # Errors
+    /// Those of [`Client::call`].
+    pub fn call_as(
+        &self,
+        ticket: Ticket,
+        op: Op,
+        timeout: Option<Duration>,
+    ) -> Result<Value, Error> {
+        let slot = self.0.inbox.expect(ticket);
+        if let Err(error) = self.submit_as(ticket, op) {
+            self.0.inbox.forget(ticket);
+            return Err(error);
+        }
+        slot.wait(timeout).unwrap_or_else(|| {
+            self.0.inbox.forget(ticket);
+            // The completion may have come between the time limit and `forget`.
+            slot.wait(Some(Duration::ZERO)).unwrap_or_else(|| Err(Error::timeout()))
+        })
+    }
+
+    /// Takes at most `max` items of the inbox, in the session's order; never blocks.
+    pub fn drain(&self, max: usize) -> Vec<Item> {
+        self.0.inbox.drain(max)
+    }
+
+    /// Waits until there is something to drain. False when `timeout` passed first, and for ever
+    /// once `Item::Closed` has been drained.
+    pub fn wait(&self, timeout: Option<Duration>) -> bool {
+        self.0.owner.check().is_ok() && self.0.inbox.wait(timeout)
+    }
+
+    /// Installs what wakes the host when the inbox becomes non-empty; one per client.
+    pub fn set_waker(&self, waker: Waker) {
+        self.0.inbox.set_waker(waker);
+    }
+
+    /// A file descriptor that is readable while the inbox holds items. The client owns it; do not
+    /// read, write or close it.
+    ///
+    /// # Errors
+    /// When the system has no descriptors left.
+    pub fn fd(&self) -> Result<RawFd, Error> {
+        let fd = self.0.inbox.fd()?;
+        Ok(self.0.fd.get_or_init(|| fd).raw())
+    }
+
+    /// The session's state now; changes of it are items of the inbox.
+    pub fn state(&self) -> SessionState {
+        self.0.session.state()
+    }
+
+    /// Waits until the session is served for the first time.
+    ///
+    /// # Errors
+    /// `NOT_CONNECTED` when `connect_timeout_ms` passed first, `AUTH_FAILED`, `SESSION_EXPIRED`,
+    /// `CLOSED`, `FORKED`.
+    pub fn wait_connected(&self) -> Result<(), Error> {
+        self.0.owner.check()?;
+        let session = self.0.session.clone();
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        self.0.runtime.spawn(async move {
+            // A caller that has gone needs no answer.
+            let _ = sender.send(session.connected().await);
+        });
+        receiver
+            .recv()
+            .map_err(|_| Error::panic("the waiting task ended early"))?
+            .map_err(Into::into)
+    }
+
+    /// The session's id; 0 before the first connection.
+    pub fn session_id(&self) -> i64 {
+        self.0.session.session().map_or(0, |token| token.id)
+    }
+
+    /// The session timeout that the server gave, milliseconds; before that, what was asked for.
+    pub fn session_timeout_ms(&self) -> u32 {
+        u32::try_from(self.0.session.session_timeout().as_millis()).unwrap_or(u32::MAX)
+    }
+
+    /// A new client with a new session and the same options; this one stays as it is.
+    ///
+    /// # Errors
+    /// Those of [`Client::open`].
+    pub fn renew(&self) -> Result<Client, Error> {
+        self.0.owner.check()?;
+        let options = core::Options { session: None, ..self.0.session.options().clone() };
+        Client::over(options)
+    }
+
+    /// Ends recipes and session; never blocks, idempotent, legal in callbacks. Every ticket is
+    /// completed, then `Item::Closed` is the last item.
+    pub fn close(&self) {
+        if self.0.owner.check().is_err() || self.0.closing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let inner = self.0.clone();
+        self.0.runtime.spawn(async move {
+            inner.recipes.end().await;
+            // A session that is over already has nothing to close; it has ended all the same.
+            let _ = inner.session.close().await;
+            let mut ended = inner.ended.clone();
+            let _ = ended.wait_for(|ended| *ended).await;
+            inner.inbox.push(Item::Closed);
+        });
+    }
+
+    /// Closes and waits until every ticket has been completed. The inbox may still hold items.
+    pub fn close_and_wait(&self, timeout: Option<Duration>) {
+        self.close();
+        if self.0.owner.check().is_ok() {
+            self.0.inbox.wait_closed(timeout);
+        }
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Client(session {:#x}, {:?})", self.session_id(), self.state())
+    }
+}
+
+impl Drop for Inner {
+    /// A client that nobody holds any more must not keep its session and ephemerals alive.
+    fn drop(&mut self) {
+        if self.owner.check().is_ok() && !self.closing.load(Ordering::Acquire) {
+            let session = self.session.clone();
+            let recipes = self.recipes.clone();
+            self.runtime.spawn(async move {
+                recipes.end().await;
+                let _ = session.close().await;
+            });
+        }
+    }
+}
