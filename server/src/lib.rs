@@ -1,3 +1,29 @@
 //! The Pinfold server: listener, connections, pipeline, watches, and the pinfold binary.
+//!
+//! A request enters by a connection's task. Reads are answered there, from the tree; writes go
+//! to the pipeline, one thread that orders, logs, applies and answers. [`Server`] is all of it in
+//! one value.
 
+mod authentication;
+pub mod config;
+mod connection;
+pub mod embedded;
+mod error;
+mod execution;
+mod four_letter;
+mod handshake;
+mod listener;
 pub mod log_store;
+mod pipeline;
+mod reader;
+mod reply;
+mod request;
+mod sessions;
+mod shared;
+mod snapshots;
+mod statistics;
+mod watches;
+
+pub use config::Config;
+pub use embedded::{Builder, Server};
+pub use error::ServerError;

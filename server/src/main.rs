@@ -1,1 +1,125 @@
-fn main() {}
+//! The `pinfold` program.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use pinfold_server::{Config, Server, ServerError};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Where Java programs take their system properties from; ours takes them too.
+const FLAG_VARIABLES: [&str; 2] = ["SERVER_JVMFLAGS", "JVMFLAGS"];
+
+/// Pinfold: a coordination service that speaks ZooKeeper's protocol.
+#[derive(Debug, Parser)]
+#[command(name = "pinfold", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a server until it gets SIGINT or SIGTERM.
+    ///
+    /// Prints `pinfold: serving on HOST:PORT` on standard output as soon as it can be connected
+    /// to; everything else goes to standard error (set PINFOLD_LOG=debug for more).
+    #[command(after_help = SERVE_HELP)]
+    Serve(Serve),
+}
+
+const SERVE_HELP: &str = "\
+Settings come from, each over the one before:
+  the configuration file (zoo.cfg, the keys of ZooKeeper; unknown ones are logged)
+  -Dname=value in the variables SERVER_JVMFLAGS and JVMFLAGS
+  -Dname=value on the command line (zookeeper.DigestAuthenticationProvider.superDigest, ...)
+  --listen and --data-dir
+
+Examples:
+  pinfold serve
+  pinfold serve --listen 0.0.0.0:2181 --data-dir /var/lib/pinfold
+  pinfold serve --config /etc/zookeeper/zoo.cfg -Djute.maxbuffer=4194304";
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Address to listen on, as HOST:PORT; port 0 takes a free one [default: 127.0.0.1:2181].
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// Directory of the log and the snapshots; made if it is not there [default: ./pinfold-data].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// A zoo.cfg of ZooKeeper.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Java's way to set a property: -Dname=value, any number of times.
+    #[arg(short = 'D', value_name = "NAME=VALUE")]
+    properties: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env("PINFOLD_LOG").unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let Command::Serve(serve) = arguments.command;
+    match run(&serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pinfold: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn settings(serve: &Serve) -> Result<Config, ServerError> {
+    let mut config = match &serve.config {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    };
+    for variable in FLAG_VARIABLES {
+        if let Ok(flags) = std::env::var(variable) {
+            config.properties(variable, &flags)?;
+        }
+    }
+    for property in &serve.properties {
+        let (name, value) = property.split_once('=').unwrap_or((property, ""));
+        config.property("command line", name, value)?;
+    }
+    if let Some(listen) = &serve.listen {
+        config.listen = listen.clone();
+    }
+    if let Some(data_dir) = &serve.data_dir {
+        config.data_dir = data_dir.clone();
+    }
+    Ok(config)
+}
+
+fn run(serve: &Serve) -> Result<(), ServerError> {
+    let config = settings(serve)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ServerError::Thread)?;
+    // Before the server starts, so that an early signal is not lost.
+    let (mut interrupt, mut terminate) = {
+        let _guard = runtime.enter();
+        (
+            signal(SignalKind::interrupt()).map_err(ServerError::Thread)?,
+            signal(SignalKind::terminate()).map_err(ServerError::Thread)?,
+        )
+    };
+    let server = Server::builder().config(config).start()?;
+    // Whoever started us may have gone; that is no reason to stop.
+    let mut stdout = std::io::stdout();
+    let _ = writeln!(stdout, "pinfold: serving on {}", server.address());
+    let _ = stdout.flush();
+    runtime.block_on(async {
+        tokio::select! {
+            _ = interrupt.recv() => tracing::info!("interrupted, stopping"),
+            _ = terminate.recv() => tracing::info!("terminated, stopping"),
+            () = server.failed() => {}
+        }
+    });
+    server.stop()
+}

@@ -1,0 +1,50 @@
+//! From credentials to identities.
+
+use std::net::IpAddr;
+
+use pinfold_proto::records::AuthPacket;
+use pinfold_proto::{ErrorCode, Id};
+use pinfold_state::acl::{SUPER_SCHEME, digest_id};
+
+use crate::config::Config;
+
+/// What every connection is from the start.
+pub(crate) fn initial(config: &Config, address: IpAddr) -> Vec<Id> {
+    let mut ids = vec![Id::new("ip", address.to_canonical().to_string())];
+    if config.skip_acl {
+        ids.push(Id::new(SUPER_SCHEME, ""));
+    }
+    ids
+}
+
+/// The identities that credentials prove.
+///
+/// # Errors
+/// `AuthFailed` for a scheme that is not offered, or credentials that are not text.
+pub(crate) fn check(config: &Config, packet: &AuthPacket) -> Result<Vec<Id>, ErrorCode> {
+    match packet.scheme.as_str() {
+        "digest" => {
+            let bytes = packet.auth.as_deref().unwrap_or_default();
+            let text = std::str::from_utf8(bytes).map_err(|_| ErrorCode::AuthFailed)?;
+            let id = digest_id(text);
+            let is_super = config.super_digest.as_deref() == Some(&id);
+            let mut ids = Vec::new();
+            if is_super {
+                ids.push(Id::new(SUPER_SCHEME, ""));
+            }
+            ids.push(Id::new("digest", id));
+            Ok(ids)
+        }
+        // The address is known already; proving it again changes nothing.
+        "ip" => Ok(Vec::new()),
+        _ => Err(ErrorCode::AuthFailed),
+    }
+}
+
+/// The name that whoAmI shows for an identity: without the password's hash.
+pub(crate) fn user_name(id: &Id) -> String {
+    match id.scheme.as_str() {
+        "digest" => id.id.split(':').next().unwrap_or("").to_owned(),
+        _ => id.id.clone(),
+    }
+}

@@ -1,0 +1,284 @@
+//! Settings: zoo.cfg, Java's system properties, flags.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::error::ServerError;
+
+/// What ZooKeeper allows in a frame when nothing else is set.
+const DEFAULT_MAX_FRAME: usize = 0xf_ffff;
+
+/// All settings of one server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `host:port` to listen on.
+    pub listen: String,
+    /// Where log and snapshots are.
+    pub data_dir: PathBuf,
+    /// The unit of session timeouts, in milliseconds.
+    pub tick_time_ms: u32,
+    /// Shortest session timeout in milliseconds; two ticks when not set.
+    pub min_session_timeout_ms: Option<i32>,
+    /// Longest session timeout in milliseconds; twenty ticks when not set.
+    pub max_session_timeout_ms: Option<i32>,
+    /// Most connections from one address; 0 for any number.
+    pub max_client_connections: usize,
+    /// The four-letter words that are answered.
+    pub four_letter_words: Words,
+    /// Largest frame a client may send, in bytes.
+    pub max_frame: usize,
+    /// `user:hash` of the super user, if there is one.
+    pub super_digest: Option<String>,
+    /// Everybody may do everything.
+    pub skip_acl: bool,
+    /// Entries after which a snapshot is taken.
+    pub snapshot_every: u64,
+    /// Whether nodes with a time to live may be created.
+    pub extended_types: bool,
+}
+
+/// A whitelist of four-letter words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// All of them.
+    All,
+    /// These.
+    Some(BTreeSet<String>),
+}
+
+impl Words {
+    /// True when this one is answered.
+    pub fn contain(&self, word: &str) -> bool {
+        match self {
+            Words::All => true,
+            Words::Some(words) => words.contains(word),
+        }
+    }
+}
+
+impl Default for Config {
+    /// What a server without a configuration file does: it listens on the loopback only, so it
+    /// limits nobody and answers every four-letter word.
+    fn default() -> Config {
+        Config {
+            listen: "127.0.0.1:2181".to_owned(),
+            data_dir: PathBuf::from("pinfold-data"),
+            tick_time_ms: 2000,
+            min_session_timeout_ms: None,
+            max_session_timeout_ms: None,
+            max_client_connections: 0,
+            four_letter_words: Words::All,
+            max_frame: DEFAULT_MAX_FRAME,
+            super_digest: None,
+            skip_acl: false,
+            snapshot_every: 100_000,
+            extended_types: false,
+        }
+    }
+}
+
+impl Config {
+    /// Reads a zoo.cfg on top of ZooKeeper's own defaults.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or a known setting whose value has no meaning. Unknown
+    /// settings are only logged.
+    pub fn read(path: &Path) -> Result<Config, ServerError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ServerError::ConfigFile { path: path.to_owned(), source })?;
+        Config::parse(&text, &path.display().to_string())
+    }
+
+    /// Reads the text of a zoo.cfg; `name` stands for it in errors.
+    ///
+    /// # Errors
+    /// A known setting whose value has no meaning.
+    pub fn parse(text: &str, name: &str) -> Result<Config, ServerError> {
+        let mut config = Config {
+            tick_time_ms: 3000,
+            max_client_connections: 60,
+            four_letter_words: Words::Some(BTreeSet::from(["srvr".to_owned()])),
+            ..Config::default()
+        };
+        let mut listen = Listen::default();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with(['#', '!']) {
+                continue;
+            }
+            let (key, value) = line.split_once(['=', ':']).unwrap_or((line, ""));
+            let place = || format!("{name}, line {}", number + 1);
+            let (key, value) = (key.trim(), value.trim());
+            match key {
+                "clientPort" => listen.port = Some(number_of(place, key, value)?),
+                "clientPortAddress" => listen.host = Some(value.to_owned()),
+                _ => config.set(place, key, value)?,
+            }
+        }
+        config.listen = listen.address();
+        Ok(config)
+    }
+
+    /// Takes one of Java's system properties, `zookeeper.` in front or not.
+    ///
+    /// # Errors
+    /// A known setting whose value has no meaning.
+    pub fn property(&mut self, place: &str, name: &str, value: &str) -> Result<(), ServerError> {
+        self.set(|| place.to_owned(), name, value)
+    }
+
+    /// Takes the `-Dname=value` words of a text such as JVMFLAGS; other words are left alone.
+    ///
+    /// # Errors
+    /// A known setting whose value has no meaning.
+    pub fn properties(&mut self, place: &str, flags: &str) -> Result<(), ServerError> {
+        for word in flags.split_whitespace() {
+            if let Some(property) = word.strip_prefix("-D") {
+                let (name, value) = property.split_once('=').unwrap_or((property, ""));
+                self.property(place, name, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The shortest and longest session timeout, in milliseconds.
+    pub fn session_timeouts_ms(&self) -> (i32, i32) {
+        let tick = i32::try_from(self.tick_time_ms).unwrap_or(i32::MAX);
+        let min = self.min_session_timeout_ms.unwrap_or(tick.saturating_mul(2)).max(1);
+        let max = self.max_session_timeout_ms.unwrap_or(tick.saturating_mul(20));
+        (min, max.max(min))
+    }
+
+    fn set(
+        &mut self,
+        place: impl Fn() -> String,
+        key: &str,
+        value: &str,
+    ) -> Result<(), ServerError> {
+        let bare = key.strip_prefix("zookeeper.").unwrap_or(key);
+        match bare {
+            "dataDir" => self.data_dir = PathBuf::from(value),
+            "tickTime" => {
+                let ticks: u32 = number_of(&place, key, value)?;
+                if ticks == 0 {
+                    return Err(refused(place, key, value, "it has to be at least 1"));
+                }
+                self.tick_time_ms = ticks;
+            }
+            "minSessionTimeout" => self.min_session_timeout_ms = timeout_of(place, key, value)?,
+            "maxSessionTimeout" => self.max_session_timeout_ms = timeout_of(place, key, value)?,
+            "maxClientCnxns" => self.max_client_connections = number_of(place, key, value)?,
+            "4lw.commands.whitelist" => {
+                let words = value.split(',').map(|word| word.trim().to_owned());
+                let words: BTreeSet<String> = words.filter(|word| !word.is_empty()).collect();
+                self.four_letter_words =
+                    if words.contains("*") { Words::All } else { Words::Some(words) };
+            }
+            "jute.maxbuffer" => self.max_frame = size_of(place, key, value)?,
+            "DigestAuthenticationProvider.superDigest" => {
+                self.super_digest = Some(value.to_owned());
+            }
+            "skipACL" => self.skip_acl = value == "yes",
+            "snapCount" => self.snapshot_every = number_of(place, key, value)?,
+            "extendedTypesEnabled" => self.extended_types = value.eq_ignore_ascii_case("true"),
+            // Old snapshots are always purged; three are kept.
+            "autopurge.snapRetainCount" | "autopurge.purgeInterval" => {}
+            // Settings of an ensemble, which a standalone server has no use for either.
+            "initLimit" | "syncLimit" => {}
+            _ => tracing::warn!("{}: {key} is not known and has no effect", place()),
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Listen {
+    host: Option<String>,
+    port: Option<u16>,
+}
+
+impl Listen {
+    fn address(self) -> String {
+        let host = self.host.unwrap_or_else(|| "0.0.0.0".to_owned());
+        let port = self.port.unwrap_or(2181);
+        match host.contains(':') && !host.starts_with('[') {
+            true => format!("[{host}]:{port}"),
+            false => format!("{host}:{port}"),
+        }
+    }
+}
+
+fn refused(place: impl Fn() -> String, key: &str, value: &str, reason: &str) -> ServerError {
+    let (key, value, reason) = (key.to_owned(), value.to_owned(), reason.to_owned());
+    ServerError::Setting { place: place(), key, value, reason }
+}
+
+fn number_of<N: std::str::FromStr>(
+    place: impl Fn() -> String,
+    key: &str,
+    value: &str,
+) -> Result<N, ServerError> {
+    value.parse().map_err(|_| refused(place, key, value, "a number is needed"))
+}
+
+fn timeout_of(
+    place: impl Fn() -> String,
+    key: &str,
+    value: &str,
+) -> Result<Option<i32>, ServerError> {
+    // -1 is how ZooKeeper writes "not set".
+    Ok(Some(number_of::<i32>(place, key, value)?).filter(|ms| *ms != -1))
+}
+
+fn size_of(place: impl Fn() -> String, key: &str, value: &str) -> Result<usize, ServerError> {
+    // Java's Integer.getInteger takes hexadecimal numbers too.
+    let hex = value.strip_prefix("0x").or_else(|| value.strip_prefix("0X"));
+    let size = match hex {
+        Some(hex) => usize::from_str_radix(hex, 16).ok(),
+        None => value.parse().ok(),
+    };
+    let limit = pinfold_storage::MAX_RECORD_DATA / 2;
+    match size {
+        Some(size) if size <= limit => Ok(size),
+        Some(_) => Err(refused(place, key, value, &format!("at most {limit} bytes are possible"))),
+        None => Err(refused(place, key, value, "a number of bytes is needed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zoo_cfg_is_read_as_it_is() {
+        let text = "# sample\ntickTime=1500\ninitLimit=10\n\ndataDir=/tmp/zk\nclientPort=2185\n\
+                    4lw.commands.whitelist=stat, ruok\nmaxClientCnxns=7\nsomething.else=1\n\
+                    zookeeper.extendedTypesEnabled=true\njute.maxbuffer=0x1fffff\n";
+        let config = Config::parse(text, "zoo.cfg").unwrap();
+        assert_eq!(config.listen, "0.0.0.0:2185");
+        assert_eq!(config.data_dir, PathBuf::from("/tmp/zk"));
+        assert_eq!(config.session_timeouts_ms(), (3000, 30_000));
+        assert!(config.four_letter_words.contain("ruok"));
+        assert!(!config.four_letter_words.contain("srvr"));
+        assert_eq!((config.max_client_connections, config.max_frame), (7, 0x1f_ffff));
+        assert!(config.extended_types);
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_its_line() {
+        let error = Config::parse("tickTime=2000\nclientPort=none\n", "zoo.cfg").unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("zoo.cfg, line 2") && text.contains("clientPort"), "{text}");
+    }
+
+    #[test]
+    fn java_flags_are_taken() {
+        let mut config = Config::default();
+        let flags = "-Xmx1g -Dzookeeper.DigestAuthenticationProvider.superDigest=super:abc= \
+                     -Djute.maxbuffer=4194304 -Dzookeeper.snapCount=10";
+        config.properties("JVMFLAGS", flags).unwrap();
+        assert_eq!(config.super_digest.as_deref(), Some("super:abc="));
+        assert_eq!((config.max_frame, config.snapshot_every), (4 << 20, 10));
+        assert!(config.properties("JVMFLAGS", "-DtickTime=x").is_err());
+    }
+}

@@ -1,0 +1,392 @@
+//! One client's connection: requests in, answers and events out, each in order.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use pinfold_proto::{ErrorCode, FrameDecoder, Id};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::Notify;
+
+use crate::authentication;
+use crate::handshake;
+use crate::pipeline::{Message, Submission};
+use crate::reader;
+use crate::reply::{self, Form};
+use crate::request::{Decoder, Ordered, Read, Request, RequestBody};
+use crate::sessions::Activity;
+use crate::shared::{Shared, lock};
+
+/// Bytes that may wait for one connection before no more is read from it.
+const BACKLOG_BYTES: usize = 8 << 20;
+/// A client that lets this many bytes of answers and events pile up is cut off; its session
+/// stays, and it can come back.
+const OUTPUT_LIMIT: usize = 256 << 20;
+/// Most bytes taken from a socket at once.
+const READ_BYTES: usize = 64 << 10;
+
+/// What the connection's own task, the pipeline and the watchers share of one connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: u64,
+    pub(crate) peer: SocketAddr,
+    session_id: AtomicI64,
+    auth: Mutex<Arc<Vec<Id>>>,
+    activity: OnceLock<Arc<Activity>>,
+    output: Mutex<Output>,
+    queue: Mutex<VecDeque<Pending>>,
+    submitted: AtomicUsize,
+    output_ready: Notify,
+    room: Notify,
+    killed: AtomicBool,
+    killed_notify: Notify,
+    pub(crate) received: AtomicU64,
+    pub(crate) sent: AtomicU64,
+    pub(crate) queued: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Output {
+    bytes: BytesMut,
+    last: bool,
+}
+
+/// Requests whose answers are not yet in the output.
+#[derive(Debug)]
+enum Pending {
+    /// The pipeline will answer.
+    Ordered,
+    /// To be answered from the state when everything before it has been.
+    Read { xid: i32, read: Read, received: Instant },
+    /// To be answered with an error, after which the connection ends.
+    Refused { xid: i32, error: ErrorCode },
+}
+
+impl Connection {
+    pub(crate) fn new(id: u64, peer: SocketAddr, auth: Vec<Id>) -> Connection {
+        Connection {
+            id,
+            peer,
+            session_id: AtomicI64::new(0),
+            auth: Mutex::new(Arc::new(auth)),
+            activity: OnceLock::new(),
+            output: Mutex::new(Output::default()),
+            queue: Mutex::new(VecDeque::new()),
+            submitted: AtomicUsize::new(0),
+            output_ready: Notify::new(),
+            room: Notify::new(),
+            killed: AtomicBool::new(false),
+            killed_notify: Notify::new(),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            queued: AtomicU64::new(0),
+        }
+    }
+
+    /// The session served here; 0 before the handshake.
+    pub(crate) fn session_id(&self) -> i64 {
+        self.session_id.load(Ordering::Acquire)
+    }
+
+    /// Ties the connection to its session.
+    pub(crate) fn begin_session(&self, id: i64, activity: Arc<Activity>) {
+        let _ = self.activity.set(activity);
+        self.session_id.store(id, Ordering::Release);
+    }
+
+    /// The session's timeout in milliseconds; 0 before the handshake.
+    pub(crate) fn timeout_ms(&self) -> i32 {
+        self.activity.get().map_or(0, |activity| activity.timeout_ms)
+    }
+
+    /// The identities that requests on this connection have now.
+    pub(crate) fn auth(&self) -> Arc<Vec<Id>> {
+        lock(&self.auth).clone()
+    }
+
+    fn add_auth(&self, ids: Vec<Id>) {
+        let mut auth = lock(&self.auth);
+        let all = Arc::make_mut(&mut auth);
+        for id in ids {
+            if !all.contains(&id) {
+                all.push(id);
+            }
+        }
+    }
+
+    /// Appends to the output. Say [`Connection::flush`] afterwards.
+    pub(crate) fn append(&self, write: impl FnOnce(&mut BytesMut)) {
+        let mut output = lock(&self.output);
+        if output.last {
+            return;
+        }
+        write(&mut output.bytes);
+        let overrun = output.bytes.len() > OUTPUT_LIMIT;
+        drop(output);
+        if overrun {
+            tracing::warn!(peer = %self.peer, "the client does not read; its connection is closed");
+            self.kill();
+        }
+    }
+
+    /// Nothing is appended any more; the connection ends when everything has gone out.
+    pub(crate) fn append_last(&self, write: impl FnOnce(&mut BytesMut)) {
+        let mut output = lock(&self.output);
+        if !output.last {
+            write(&mut output.bytes);
+            output.last = true;
+        }
+    }
+
+    /// Lets the connection's task send what has been appended.
+    pub(crate) fn flush(&self) {
+        self.output_ready.notify_one();
+    }
+
+    /// Ends the connection at once.
+    pub(crate) fn kill(&self) {
+        self.killed.store(true, Ordering::Release);
+        self.killed_notify.notify_one();
+    }
+
+    /// An ordered request was answered, or dropped; what waits behind it may go on.
+    pub(crate) fn ordered_done(&self, bytes: usize) {
+        let mut queue = lock(&self.queue);
+        if let Some(Pending::Ordered) = queue.front() {
+            queue.pop_front();
+        }
+        drop(queue);
+        self.submitted.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
+    fn is_backlogged(&self) -> bool {
+        self.submitted.load(Ordering::Acquire) + lock(&self.output).bytes.len() > BACKLOG_BYTES
+    }
+
+    /// Answers the reads that no ordered request stands before.
+    fn answer_reads(self: &Arc<Self>, shared: &Shared) {
+        let mut queue = lock(&self.queue);
+        while let Some(pending) = queue.pop_front_if(|p| !matches!(p, Pending::Ordered)) {
+            match pending {
+                Pending::Read { xid, read, received } => {
+                    reader::answer(shared, self, xid, read);
+                    self.count_answer(shared, received);
+                }
+                Pending::Refused { xid, error } => {
+                    let is_auth = error == ErrorCode::AuthFailed;
+                    let zxid = if is_auth { 0 } else { shared.state().last_zxid() };
+                    self.append_last(|out| reply::header(out, xid, zxid, error));
+                }
+                Pending::Ordered => {}
+            }
+        }
+    }
+
+    pub(crate) fn reset_counters(&self) {
+        self.received.store(0, Ordering::Relaxed);
+        self.sent.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_answer(&self, shared: &Shared, received: Instant) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.queued.fetch_sub(1, Ordering::Relaxed);
+        shared.statistics.request_ended(received.elapsed());
+    }
+}
+
+/// Serves a socket until it ends. Runs as one task.
+pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+    let _ = stream.set_nodelay(true);
+    let id = shared.next_connection_id();
+    let auth = authentication::initial(&shared.config, peer.ip());
+    let connection = Arc::new(Connection::new(id, peer, auth));
+    lock(&shared.connections).insert(id, connection.clone());
+    let (input, output) = stream.into_split();
+    let input = Input {
+        socket: input,
+        buffer: BytesMut::with_capacity(4096),
+        connection: connection.clone(),
+        decoder: Decoder { ttl_enabled: shared.config.extended_types },
+        frames: FrameDecoder { max: shared.config.max_frame },
+        ending: false,
+        pipeline: shared.pipeline(),
+    };
+    tokio::select! {
+        () = write_loop(&shared, &connection, output) => {}
+        () = input.run(&shared) => {}
+        () = connection.killed_notify.notified() => {}
+    }
+    connection.kill();
+    lock(&shared.connections).remove(&id);
+    lock(&shared.watches).forget(id);
+    shared.statistics.requests_dropped(connection.queued.swap(0, Ordering::Relaxed) as usize);
+    let _ = shared.pipeline().send(Message::Gone(connection));
+}
+
+async fn write_loop(shared: &Shared, connection: &Arc<Connection>, mut socket: OwnedWriteHalf) {
+    loop {
+        connection.output_ready.notified().await;
+        connection.answer_reads(shared);
+        loop {
+            let (mut bytes, last) = {
+                let mut output = lock(&connection.output);
+                (output.bytes.split(), output.last)
+            };
+            if bytes.is_empty() && last {
+                let _ = socket.shutdown().await;
+                return;
+            }
+            if bytes.is_empty() {
+                break;
+            }
+            if socket.write_all_buf(&mut bytes).await.is_err() {
+                return;
+            }
+            connection.room.notify_one();
+        }
+        connection.room.notify_one();
+    }
+}
+
+pub(crate) struct Input {
+    pub(crate) socket: OwnedReadHalf,
+    pub(crate) buffer: BytesMut,
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) frames: FrameDecoder,
+    decoder: Decoder,
+    ending: bool,
+    pub(crate) pipeline: std::sync::mpsc::Sender<Message>,
+}
+
+impl Input {
+    /// Ends when the client does, or when nothing more may be read from it.
+    async fn run(mut self, shared: &Shared) {
+        if handshake::receive(&mut self, shared).await {
+            while self.take_frames(shared) {
+                if !self.more().await {
+                    return;
+                }
+                self.wait_for_room().await;
+            }
+        }
+        // What is to be answered goes out first; then the write loop ends the connection.
+        if self.ending || lock(&self.connection.output).last {
+            self.connection.flush();
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Reads once; false at the end of the stream.
+    pub(crate) async fn more(&mut self) -> bool {
+        self.buffer.reserve(READ_BYTES);
+        matches!(self.socket.read_buf(&mut self.buffer).await, Ok(count) if count > 0)
+    }
+
+    async fn wait_for_room(&self) {
+        while self.connection.is_backlogged() {
+            self.connection.room.notified().await;
+        }
+    }
+
+    /// Takes every whole frame in the buffer; false when the connection is to end.
+    fn take_frames(&mut self, shared: &Shared) -> bool {
+        let received = Instant::now();
+        let mut submissions = Vec::new();
+        let mut count = 0;
+        let go_on = loop {
+            match self.frames.decode(&mut self.buffer) {
+                Ok(Some(frame)) => {
+                    count += 1;
+                    self.connection.received.fetch_add(1, Ordering::Relaxed);
+                    self.connection.queued.fetch_add(1, Ordering::Relaxed);
+                    shared.statistics.requests_received(1);
+                    if !self.take(shared, &frame, received, &mut submissions) {
+                        break false;
+                    }
+                }
+                Ok(None) => break true,
+                Err(error) => {
+                    tracing::warn!(peer = %self.connection.peer, %error, "connection closed");
+                    break false;
+                }
+            }
+        };
+        if count > 0
+            && let Some(activity) = self.connection.activity.get()
+        {
+            activity.touch(shared.elapsed_ms());
+        }
+        if !submissions.is_empty() {
+            let _ = self.pipeline.send(Message::Submit(submissions));
+        }
+        self.connection.answer_reads(shared);
+        self.connection.flush();
+        go_on
+    }
+
+    fn take(
+        &mut self,
+        shared: &Shared,
+        frame: &Bytes,
+        received: Instant,
+        submissions: &mut Vec<Submission>,
+    ) -> bool {
+        let Some(Request { xid, body }) = self.decoder.decode(frame) else { return false };
+        match body {
+            RequestBody::Read(read) => {
+                lock(&self.connection.queue).push_back(Pending::Read { xid, read, received });
+            }
+            RequestBody::Ordered(ordered) => {
+                lock(&self.connection.queue).push_back(Pending::Ordered);
+                self.connection.submitted.fetch_add(frame.len(), Ordering::AcqRel);
+                let is_close = matches!(ordered, Ordered::Close);
+                submissions.push(Submission {
+                    connection: self.connection.clone(),
+                    xid,
+                    ordered,
+                    auth: self.connection.auth(),
+                    bytes: frame.len(),
+                    received,
+                });
+                // Nothing is read behind a close; its answer ends the connection.
+                self.ending = is_close;
+            }
+            RequestBody::Auth(packet) => match authentication::check(&shared.config, &packet) {
+                Ok(ids) => {
+                    self.connection.add_auth(ids);
+                    let read = Read::AuthDone;
+                    let pending = Pending::Read { xid, read, received };
+                    lock(&self.connection.queue).push_back(pending);
+                }
+                Err(error) => self.refuse(xid, error),
+            },
+            RequestBody::Refused(error) => self.refuse(xid, error),
+        }
+        !self.ending
+    }
+
+    /// Answers with an error, in its turn, and lets nothing follow it.
+    fn refuse(&mut self, xid: i32, error: ErrorCode) {
+        lock(&self.connection.queue).push_back(Pending::Refused { xid, error });
+        self.ending = true;
+    }
+}
+
+impl Submission {
+    /// Appends the answer; call `finish` once the state is no longer held.
+    pub(crate) fn answer(&self, form: &Form, zxid: i64, outcome: &pinfold_state::Outcome) {
+        self.connection.append(|out| reply::outcome(out, self.xid, zxid, form, outcome));
+    }
+
+    /// Lets what waits behind this request go on, and everything go out.
+    pub(crate) fn finish(&self, shared: &Shared) {
+        self.connection.ordered_done(self.bytes);
+        self.connection.count_answer(shared, self.received);
+        self.connection.flush();
+    }
+}

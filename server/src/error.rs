@@ -1,0 +1,63 @@
+//! Why a server does not start, or stops by itself.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why a server does not start, or stops by itself. The text says what to do where it can.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// As it was asked for.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The configuration file cannot be read.
+    #[error("cannot read the configuration {}: {source}", path.display())]
+    ConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// A setting has no meaning.
+    #[error("{place}: {key} = {value:?}: {reason}")]
+    Setting {
+        /// File and line, or where else it comes from.
+        place: String,
+        /// Its name.
+        key: String,
+        /// Its value.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The data directory cannot be used.
+    #[error("{0}")]
+    Data(#[from] pinfold_storage::Error),
+    /// The log or a snapshot cannot be read, or no longer be written.
+    #[error("{0}")]
+    Store(#[from] pinfold_replication::StoreError),
+    /// Consensus refused or failed.
+    #[error("{0}")]
+    Consensus(#[from] pinfold_replication::Error),
+    /// An entry or a snapshot was written by something else.
+    #[error("the stored state cannot be read: {0}")]
+    State(#[from] pinfold_state::CodecError),
+    /// No temporary directory could be made.
+    #[error("cannot make a temporary data directory: {0}")]
+    Temporary(std::io::Error),
+    /// The operating system gave no random bytes.
+    #[error("no random bytes for a session password: {0}")]
+    Random(String),
+    /// A thread or the runtime could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    /// A thread of the server panicked.
+    #[error("a thread of the server panicked; see the log")]
+    Panicked,
+}

@@ -1,0 +1,40 @@
+//! The door: sockets in, one task for each.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::connection;
+use crate::shared::{Shared, lock};
+
+/// Accepts until it is dropped.
+pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) if may_connect(&shared, peer) => {
+                tokio::spawn(connection::serve(shared.clone(), stream, peer));
+            }
+            Ok((_, peer)) => {
+                let limit = shared.config.max_client_connections;
+                tracing::warn!(%peer, limit, "refused: too many connections from this address");
+            }
+            Err(error) => {
+                // Out of file descriptors, mostly: those who are connected are still served.
+                tracing::error!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+fn may_connect(shared: &Shared, peer: SocketAddr) -> bool {
+    let limit = shared.config.max_client_connections;
+    if limit == 0 {
+        return true;
+    }
+    let connections = lock(&shared.connections);
+    let same = connections.values().filter(|c| c.peer.ip() == peer.ip());
+    same.count() < limit
+}

@@ -1,0 +1,371 @@
+//! The write path: one thread that orders, logs, applies and answers.
+//!
+//! It takes everything that waits, proposes it as one batch (one append, one sync), applies what
+//! is decided, hands out the events, then the answers. It is the only one that changes the state.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use pinfold_proto::Id;
+use pinfold_replication::{Committed, Consensus, Progress, Role, SnapshotMeta, StoreError};
+use pinfold_state::{Body, Entry, Op};
+use tokio::sync::oneshot;
+
+use crate::connection::Connection;
+use crate::error::ServerError;
+use crate::reply::Form;
+use crate::request::Ordered;
+use crate::sessions::SessionClock;
+use crate::shared::Shared;
+use crate::snapshots::Snapshots;
+
+/// Bytes of entries after which a batch is closed.
+const BATCH_BYTES: usize = 4 << 20;
+/// Entries that are applied before readers get a turn.
+const APPLY_CHUNK: usize = 256;
+/// How often containers and TTL nodes are looked through.
+const COLLECT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What the pipeline is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Requests of one connection, in its order.
+    Submit(Vec<Submission>),
+    /// A handshake.
+    Open(Opening),
+    /// A connection has ended.
+    Gone(Arc<Connection>),
+    /// A snapshot is durable, or could not be written.
+    SnapshotWritten(Result<SnapshotMeta, StoreError>),
+    /// The server stops.
+    Stop,
+}
+
+/// One ordered request on its way.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) xid: i32,
+    pub(crate) ordered: Ordered,
+    /// The caller's identities when it asked.
+    pub(crate) auth: Arc<Vec<Id>>,
+    /// Bytes it counts for in its connection's backlog.
+    pub(crate) bytes: usize,
+    pub(crate) received: Instant,
+}
+
+/// A handshake on its way.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) connection: Arc<Connection>,
+    /// The session to take over, and the password shown for it if it has the right form.
+    pub(crate) session: Option<(i64, Option<[u8; 16]>)>,
+    /// The timeout, clamped already.
+    pub(crate) timeout_ms: i32,
+    pub(crate) mirror_read_only: bool,
+    /// Told whether there is a session.
+    pub(crate) done: oneshot::Sender<bool>,
+}
+
+/// What waits for its turn, in the order in which it came.
+pub(crate) enum Waiting {
+    /// Proposed at this index.
+    Entry { index: u64, term: u64, entry: Entry, owner: Owner },
+    /// To be answered once everything before it has been applied.
+    Attach(Opening),
+    /// Likewise, and once the leader knows that it still is the leader.
+    Sync { owner: Submission, context: u64, confirmed: bool },
+}
+
+/// Who gets to hear what came of an entry.
+pub(crate) enum Owner {
+    /// The server itself.
+    Nobody,
+    Request {
+        submission: Submission,
+        form: Form,
+    },
+    NewSession {
+        opening: Opening,
+        password: [u8; 16],
+    },
+}
+
+pub(crate) struct Pipeline<C: Consensus> {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) clock: SessionClock,
+    /// The connection that each session is served on.
+    pub(crate) attached: HashMap<i64, Arc<Connection>>,
+    /// Ordered requests that were taken and not yet answered.
+    pub(crate) waiting: VecDeque<Waiting>,
+    consensus: C,
+    inbox: Receiver<Message>,
+    proposals: Vec<Bytes>,
+    owners: Vec<Waiting>,
+    batch_bytes: usize,
+    committed: VecDeque<Committed>,
+    snapshots: Snapshots,
+    interval: Duration,
+    next_tick: Instant,
+    next_collect: Instant,
+    next_session: i64,
+    next_context: u64,
+    last_time_ms: i64,
+    stopping: bool,
+}
+
+impl<C: Consensus> Pipeline<C> {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        consensus: C,
+        inbox: Receiver<Message>,
+        snapshots: Snapshots,
+    ) -> Pipeline<C> {
+        let interval = Duration::from_millis(u64::from(shared.config.tick_time_ms / 2).max(1));
+        let now = Instant::now();
+        let clock = SessionClock::new(interval.as_millis() as i64, shared.elapsed_ms());
+        // As ZooKeeper makes them: the server's number, the time, a counter.
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time_bits = ((since_1970.as_millis() as u64) << 24) >> 8;
+        let next_session = (time_bits & 0x00ff_ffff_ffff_0000 | consensus.id() << 56) as i64;
+        Pipeline {
+            shared,
+            clock,
+            attached: HashMap::new(),
+            waiting: VecDeque::new(),
+            consensus,
+            inbox,
+            proposals: Vec::new(),
+            owners: Vec::new(),
+            batch_bytes: 0,
+            committed: VecDeque::new(),
+            snapshots,
+            interval,
+            next_tick: now + interval,
+            next_collect: now + COLLECT_INTERVAL,
+            next_session,
+            next_context: 0,
+            last_time_ms: 0,
+            stopping: false,
+        }
+    }
+
+    /// Replays the log and begins a new epoch. Afterwards the server may be reached.
+    pub(crate) fn recover(&mut self) -> Result<(), ServerError> {
+        while self.consensus.has_ready() {
+            self.advance()?;
+        }
+        let state = self.shared.clone();
+        let now = self.shared.elapsed_ms();
+        for (id, session) in state.state().sessions().iter() {
+            self.clock.begin(id, session.timeout_ms, now);
+        }
+        if self.consensus.status().role == Role::Leader {
+            let entry = Entry::internal(self.time_ms(), 0, Body::Epoch);
+            self.push(entry, Owner::Nobody);
+            self.run_batch()?;
+        }
+        Ok(())
+    }
+
+    /// Runs until the server stops. An error is final: what is durable is not known any more.
+    pub(crate) fn run(&mut self) -> Result<(), ServerError> {
+        while !self.stopping {
+            let patience = self.next_tick.saturating_duration_since(Instant::now());
+            match self.inbox.recv_timeout(patience) {
+                Ok(message) => self.take(message)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            while self.batch_bytes < BATCH_BYTES
+                && let Ok(message) = self.inbox.try_recv()
+            {
+                self.take(message)?;
+            }
+            if Instant::now() >= self.next_tick {
+                self.tick();
+            }
+            self.run_batch()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the pipeline and gives up its consensus, so that files are closed.
+    pub(crate) fn finish(self) {
+        self.snapshots.wait();
+    }
+
+    fn take(&mut self, message: Message) -> Result<(), ServerError> {
+        match message {
+            Message::Submit(submissions) => submissions.into_iter().for_each(|s| self.submit(s)),
+            Message::Open(opening) => self.open(opening)?,
+            Message::Gone(connection) => {
+                let id = connection.session_id();
+                if self.attached.get(&id).is_some_and(|current| current.id == connection.id) {
+                    self.attached.remove(&id);
+                }
+            }
+            Message::SnapshotWritten(Ok(meta)) => {
+                self.snapshots.written();
+                self.consensus.snapshot_taken(&meta)?;
+            }
+            Message::SnapshotWritten(Err(error)) => {
+                self.snapshots.written();
+                tracing::error!(%error, "no snapshot; the log is kept instead");
+            }
+            Message::Stop => self.stopping = true,
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self, mut submission: Submission) {
+        let session_id = submission.connection.session_id();
+        let ordered = std::mem::replace(&mut submission.ordered, Ordered::Close);
+        let (body, form) = match ordered {
+            Ordered::Write { op, code } => (Body::Request(op), Form::Op(code)),
+            Ordered::Multi { ops, codes } => (Body::Multi(ops), Form::Multi(codes)),
+            Ordered::Close => (Body::CloseSession, Form::Header),
+            Ordered::Sync { path } => {
+                submission.ordered = Ordered::Sync { path };
+                self.next_context += 1;
+                let context = self.next_context;
+                self.consensus.read_index(Bytes::copy_from_slice(&context.to_le_bytes()));
+                self.owners.push(Waiting::Sync { owner: submission, context, confirmed: false });
+                return;
+            }
+        };
+        let entry = Entry {
+            time_ms: self.time_ms(),
+            session_id,
+            cxid: submission.xid,
+            auth: submission.auth.to_vec(),
+            body,
+        };
+        self.push(entry, Owner::Request { submission, form });
+    }
+
+    fn open(&mut self, opening: Opening) -> Result<(), ServerError> {
+        if opening.session.is_some() {
+            self.owners.push(Waiting::Attach(opening));
+            return Ok(());
+        }
+        let mut password = [0; 16];
+        getrandom::fill(&mut password).map_err(|e| ServerError::Random(e.to_string()))?;
+        while self.shared.state().sessions().get(self.next_session).is_some() {
+            self.next_session += 1;
+        }
+        let id = self.next_session;
+        self.next_session += 1;
+        let timeout_ms = opening.timeout_ms;
+        let body = Body::CreateSession { password, timeout_ms };
+        let entry = Entry::internal(self.time_ms(), id, body);
+        self.push(entry, Owner::NewSession { opening, password });
+        Ok(())
+    }
+
+    fn push(&mut self, entry: Entry, owner: Owner) {
+        let bytes = entry.encode();
+        self.batch_bytes += bytes.len();
+        self.proposals.push(bytes);
+        self.owners.push(Waiting::Entry { index: 0, term: 0, entry, owner });
+    }
+
+    /// The time to stamp entries with: the clock's, but never going back.
+    fn time_ms(&mut self) -> i64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.last_time_ms = self.last_time_ms.max(now.as_millis() as i64);
+        self.last_time_ms
+    }
+
+    fn tick(&mut self) {
+        let now = Instant::now();
+        self.next_tick = now + self.interval;
+        self.consensus.tick();
+        for id in self.clock.expired(self.shared.elapsed_ms()) {
+            tracing::info!("session {id:#x} expired");
+            // One entry is enough: nothing is expired twice while it is on its way.
+            self.clock.end(id);
+            let entry = Entry::internal(self.time_ms(), id, Body::CloseSession);
+            self.push(entry, Owner::Nobody);
+        }
+        if now >= self.next_collect {
+            self.next_collect = now + COLLECT_INTERVAL;
+            self.collect();
+        }
+    }
+
+    fn collect(&mut self) {
+        let time_ms = self.time_ms();
+        let due = self.shared.state().collectable(time_ms);
+        for path in due {
+            let op = Op::Collect { path: path.to_string() };
+            self.push(Entry::internal(time_ms, 0, Body::Request(op)), Owner::Nobody);
+        }
+    }
+
+    fn run_batch(&mut self) -> Result<(), ServerError> {
+        self.batch_bytes = 0;
+        let mut next = None;
+        if !self.proposals.is_empty() {
+            let proposed = self.consensus.propose(std::mem::take(&mut self.proposals))?;
+            next = Some((proposed.first, proposed.term));
+        }
+        for mut waiting in self.owners.drain(..) {
+            if let (Waiting::Entry { index, term, .. }, Some(next)) = (&mut waiting, &mut next) {
+                (*index, *term) = *next;
+                next.0 += 1;
+            }
+            self.waiting.push_back(waiting);
+        }
+        while self.consensus.has_ready() {
+            self.advance()?;
+        }
+        self.apply_committed()?;
+        Ok(())
+    }
+
+    fn advance(&mut self) -> Result<(), ServerError> {
+        let Progress { committed, read_states, .. } = self.consensus.advance(&mut |_| {})?;
+        for answer in read_states {
+            for waiting in &mut self.waiting {
+                if let Waiting::Sync { context, confirmed, .. } = waiting
+                    && context.to_le_bytes() == answer.context[..]
+                {
+                    *confirmed = true;
+                }
+            }
+        }
+        self.committed.extend(committed);
+        self.apply_committed()
+    }
+
+    fn apply_committed(&mut self) -> Result<(), ServerError> {
+        loop {
+            let taken = self.committed.len().min(APPLY_CHUNK);
+            let chunk: Vec<Committed> = self.committed.drain(..taken).collect();
+            let last = chunk.last().map(|c| (c.index, c.term));
+            let count = chunk.len();
+            let put_back = self.apply_chunk(chunk)?;
+            let held = put_back.len();
+            put_back.into_iter().rev().for_each(|c| self.committed.push_front(c));
+            if let Some((index, term)) = last
+                && held == 0
+            {
+                self.consensus.applied(index);
+                self.snapshots.applied(count as u64);
+                if self.snapshots.is_due() {
+                    let membership = self.consensus.membership();
+                    let meta = SnapshotMeta { index, term, membership };
+                    let image = self.shared.state().snapshot();
+                    self.snapshots.write(meta, image, self.shared.pipeline());
+                }
+            }
+            if count == 0 || held > 0 {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Reads, answered from the tree of this server.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use pinfold_proto::records::{
+    ClientInfo, ErrorResponse, GetAclResponse, GetAllChildrenNumberResponse, GetChildren2Response,
+    GetChildrenResponse, GetDataResponse, GetEphemeralsResponse, SetWatches2, StatResponse,
+    WhoAmIResponse,
+};
+use pinfold_proto::{
+    AddWatchMode, ErrorCode, EventType, Id, MultiOp, MultiOpResult, MultiResponse, Stat, jute, path,
+};
+use pinfold_state::StateMachine;
+
+use crate::authentication;
+use crate::connection::Connection;
+use crate::reply;
+use crate::request::Read;
+use crate::shared::{Shared, lock};
+use crate::watches::{OneShot, WatchTable};
+
+/// Appends the answer to a read.
+///
+/// The state is held from the look at it until the answer is in the output and the watch is
+/// armed, so no change can come between, and the event of a later change comes after the answer.
+pub(crate) fn answer(shared: &Shared, connection: &Arc<Connection>, xid: i32, read: Read) {
+    let ids = connection.auth();
+    let state = shared.state();
+    let look = Look { shared, connection, state: &state, ids: &ids, xid };
+    if let Err(error) = look.answer(read) {
+        connection.append(|out| reply::header(out, xid, state.last_zxid(), error));
+    }
+}
+
+struct Look<'a> {
+    shared: &'a Shared,
+    connection: &'a Arc<Connection>,
+    state: &'a StateMachine,
+    ids: &'a [Id],
+    xid: i32,
+}
+
+impl Look<'_> {
+    fn answer(&self, read: Read) -> Result<(), ErrorCode> {
+        match read {
+            // The header says all.
+            Read::Ping => return Err(ErrorCode::Ok),
+            Read::Answer(code) => return Err(code),
+            Read::AuthDone => {
+                self.connection.append(|out| reply::header(out, self.xid, 0, ErrorCode::Ok));
+            }
+            Read::Exists { path, watch } => self.exists(&path, watch)?,
+            Read::GetData { path, watch } => {
+                let (data, stat) = self.state.get_data(&path, self.ids)?;
+                self.arm(watch, OneShot::Data, &path);
+                self.ok(|out| reply::put_data(out, data.as_ref(), &stat));
+            }
+            Read::GetChildren { path, watch, with_stat } => {
+                let (children, stat) = self.state.get_children(&path, self.ids)?;
+                self.arm(watch, OneShot::Child, &path);
+                self.ok(|out| match with_stat {
+                    true => jute::write(out, &GetChildren2Response { children, stat }),
+                    false => jute::write(out, &GetChildrenResponse { children }),
+                });
+            }
+            Read::GetAcl { path } => {
+                let (acl, stat) = self.state.get_acl(&path, self.ids)?;
+                self.ok(|out| jute::write(out, &GetAclResponse { acl, stat }));
+            }
+            Read::CountDescendants { path } => {
+                let total_number = self.state.count_descendants(&path, self.ids)? as i32;
+                self.ok(|out| jute::write(out, &GetAllChildrenNumberResponse { total_number }));
+            }
+            Read::Ephemerals { prefix } => {
+                let paths = self.state.ephemerals(self.connection.session_id(), &prefix);
+                let ephemerals = paths.iter().map(|path| path.to_string()).collect();
+                self.ok(|out| jute::write(out, &GetEphemeralsResponse { ephemerals }));
+            }
+            Read::WhoAmI => {
+                let info = |id: &Id| ClientInfo {
+                    scheme: id.scheme.clone(),
+                    user: authentication::user_name(id),
+                };
+                let client_info = self.ids.iter().map(info).collect();
+                self.ok(|out| jute::write(out, &WhoAmIResponse { client_info }));
+            }
+            Read::SetWatches(request) => self.set_watches(&request),
+            Read::AddWatch { path, mode } => {
+                path::validate(&path).map_err(|_| ErrorCode::BadArguments)?;
+                self.watches(|table| table.add(&path, self.connection.id, mode));
+                self.ok(|out| jute::write(out, &ErrorResponse { err: 0 }));
+            }
+            Read::CheckWatch { path, kind } => {
+                self.expect_watch(|table| table.contains(&path, self.connection.id, kind))?;
+            }
+            Read::RemoveWatch { path, kind } => {
+                self.expect_watch(|table| table.remove(&path, self.connection.id, kind))?;
+            }
+            Read::Multi(parts) => {
+                let results = parts.iter().map(|part| self.part(part)).collect();
+                self.ok(|out| MultiResponse { results }.encode(out));
+            }
+        }
+        Ok(())
+    }
+
+    fn ok(&self, body: impl FnOnce(&mut BytesMut)) {
+        let zxid = self.state.last_zxid();
+        self.connection.append(|out| reply::ok(out, self.xid, zxid, body));
+    }
+
+    fn watches<T>(&self, with: impl FnOnce(&mut WatchTable) -> T) -> T {
+        with(&mut lock(&self.shared.watches))
+    }
+
+    fn arm(&self, watch: bool, kind: OneShot, path: &str) {
+        if watch {
+            self.watches(|table| table.arm(kind, path, self.connection.id));
+        }
+    }
+
+    fn exists(&self, path: &str, watch: bool) -> Result<(), ErrorCode> {
+        let result = self.state.exists(path, self.ids);
+        // A miss arms as well, so that the creation is heard of.
+        if matches!(result, Ok(_) | Err(ErrorCode::NoNode)) {
+            self.arm(watch, OneShot::Data, path);
+        }
+        let stat = result?;
+        self.ok(|out| jute::write(out, &StatResponse { stat }));
+        Ok(())
+    }
+
+    fn expect_watch(&self, look: impl FnOnce(&mut WatchTable) -> bool) -> Result<(), ErrorCode> {
+        // A header alone, with or without success.
+        Err(if self.watches(look) { ErrorCode::Ok } else { ErrorCode::NoWatcher })
+    }
+
+    fn part(&self, part: &MultiOp) -> MultiOpResult {
+        let result = match part {
+            MultiOp::GetData(request) => {
+                self.state.get_data(&request.path, self.ids).map(|(data, stat)| {
+                    let data = data.map(bytes::Bytes::from_owner);
+                    MultiOpResult::GetData(GetDataResponse { data, stat })
+                })
+            }
+            MultiOp::GetChildren(request) => self
+                .state
+                .get_children(&request.path, self.ids)
+                .map(|(children, _)| MultiOpResult::GetChildren(GetChildrenResponse { children })),
+            _ => Err(ErrorCode::MarshallingError),
+        };
+        result.unwrap_or_else(|error| MultiOpResult::Error(error.code()))
+    }
+
+    /// Arms again what a client had armed before it lost its connection, and tells it what it
+    /// missed in the meantime, before the answer.
+    fn set_watches(&self, request: &SetWatches2) {
+        let since = request.relative_zxid;
+        let me = self.connection.id;
+        let missed = |path: &str, newest: fn(&Stat) -> i64, changed: EventType| match self
+            .state
+            .node_at(path)
+            .map(|node| node.stat())
+        {
+            None => Some(EventType::NodeDeleted),
+            Some(stat) if newest(&stat) > since => Some(changed),
+            Some(_) => None,
+        };
+        let mut table = lock(&self.shared.watches);
+        let mut events = Vec::new();
+        for path in &request.data {
+            match missed(path, |stat| stat.mzxid, EventType::NodeDataChanged) {
+                Some(kind) => events.push((kind, path)),
+                None => table.arm(OneShot::Data, path, me),
+            }
+        }
+        for path in &request.exist {
+            match self.state.node_at(path) {
+                Some(_) => events.push((EventType::NodeCreated, path)),
+                None => table.arm(OneShot::Data, path, me),
+            }
+        }
+        for path in &request.child {
+            match missed(path, |stat| stat.pzxid, EventType::NodeChildrenChanged) {
+                Some(kind) => events.push((kind, path)),
+                None => table.arm(OneShot::Child, path, me),
+            }
+        }
+        for path in &request.persistent {
+            table.add(path, me, AddWatchMode::Persistent);
+        }
+        for path in &request.persistent_recursive {
+            table.add(path, me, AddWatchMode::PersistentRecursive);
+        }
+        drop(table);
+        for (kind, path) in events {
+            let event = reply::event(kind, path, -1);
+            self.connection.append(|out| out.extend_from_slice(&event));
+            self.shared.statistics.event_sent();
+        }
+        self.ok(|_| {});
+    }
+}

@@ -1,0 +1,293 @@
+//! Frames to requests: what each asks for, and who answers it.
+
+use bytes::Bytes;
+use pinfold_proto::jute;
+use pinfold_proto::records::{
+    AddWatchRequest, AuthPacket, CheckVersionRequest, CheckWatchesRequest, CreateRequest,
+    CreateTtlRequest, DeleteRequest, ExistsRequest, GetAclRequest, GetAllChildrenNumberRequest,
+    GetChildrenRequest, GetDataRequest, GetEphemeralsRequest, RemoveWatchesRequest, RequestHeader,
+    SetAclRequest, SetDataRequest, SetWatches, SetWatches2, SyncRequest,
+};
+use pinfold_proto::{
+    AddWatchMode, DecodeError, ErrorCode, MultiOp, MultiRequest, OpCode, WatcherType, XID_AUTH,
+    XID_PING,
+};
+use pinfold_state::{CreateKind, Op};
+use serde::de::DeserializeOwned;
+
+/// One request of a client.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// The client's number for it.
+    pub(crate) xid: i32,
+    /// What it asks for.
+    pub(crate) body: RequestBody,
+}
+
+/// Requests by who answers them.
+#[derive(Debug)]
+pub(crate) enum RequestBody {
+    /// Answered by the connection, from the state.
+    Read(Read),
+    /// Put in order with all other writes, answered by the pipeline.
+    Ordered(Ordered),
+    /// Credentials; taken when they are decoded.
+    Auth(AuthPacket),
+    /// An error is answered, then the connection is closed.
+    Refused(ErrorCode),
+}
+
+/// What the connection answers.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub(crate) enum Read {
+    Ping,
+    AuthDone,
+    Exists {
+        path: String,
+        watch: bool,
+    },
+    GetData {
+        path: String,
+        watch: bool,
+    },
+    GetChildren {
+        path: String,
+        watch: bool,
+        with_stat: bool,
+    },
+    GetAcl {
+        path: String,
+    },
+    CountDescendants {
+        path: String,
+    },
+    Ephemerals {
+        prefix: String,
+    },
+    WhoAmI,
+    SetWatches(SetWatches2),
+    AddWatch {
+        path: String,
+        mode: AddWatchMode,
+    },
+    CheckWatch {
+        path: String,
+        kind: WatcherType,
+    },
+    RemoveWatch {
+        path: String,
+        kind: WatcherType,
+    },
+    Multi(Vec<MultiOp>),
+    /// The answer is known already: a header with this code.
+    Answer(ErrorCode),
+}
+
+/// What the pipeline answers.
+#[derive(Debug)]
+pub(crate) enum Ordered {
+    /// One write; the operation decides the form of the answer.
+    Write { op: Op, code: OpCode },
+    /// A multi, with the operation of each part.
+    Multi { ops: Vec<Op>, codes: Vec<OpCode> },
+    /// Answered when everything acknowledged before it has been applied here.
+    Sync { path: String },
+    /// The client ends its session.
+    Close,
+}
+
+/// Whether the server's settings allow nodes with a time to live.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decoder {
+    pub(crate) ttl_enabled: bool,
+}
+
+impl Decoder {
+    /// Decodes the body of a frame. `None`: not even a header, nothing can be answered.
+    pub(crate) fn decode(self, frame: &Bytes) -> Option<Request> {
+        let (header, rest) = jute::from_bytes_prefix::<RequestHeader>(frame).ok()?;
+        let body = frame.slice(frame.len() - rest.len()..);
+        let xid = header.xid;
+        let Some(code) = OpCode::from_i32(header.op) else {
+            return Some(Request { xid, body: RequestBody::Refused(ErrorCode::Unimplemented) });
+        };
+        if xid == XID_PING && code == OpCode::Ping {
+            return Some(Request { xid, body: RequestBody::Read(Read::Ping) });
+        }
+        let body = self.body(code, &body).unwrap_or_else(|error| {
+            tracing::debug!(xid, ?code, %error, "request not decodable");
+            match code {
+                OpCode::Auth => RequestBody::Refused(ErrorCode::AuthFailed),
+                _ => RequestBody::Read(Read::Answer(ErrorCode::MarshallingError)),
+            }
+        });
+        let xid = if code == OpCode::Auth { XID_AUTH } else { xid };
+        Some(Request { xid, body })
+    }
+
+    fn body(self, code: OpCode, body: &[u8]) -> Result<RequestBody, DecodeError> {
+        use RequestBody::{Auth, Ordered as Order, Read as Local};
+        Ok(match code {
+            OpCode::Create
+            | OpCode::Create2
+            | OpCode::CreateContainer
+            | OpCode::CreateTtl
+            | OpCode::Delete
+            | OpCode::SetData
+            | OpCode::SetAcl => Order(Ordered::Write { op: self.write(code, body)?, code }),
+            OpCode::Multi => self.multi(MultiRequest::decode(body)?.ops),
+            OpCode::MultiRead => multi_read(MultiRequest::decode(body)?.ops),
+            OpCode::Sync => Order(Ordered::Sync { path: read::<SyncRequest>(body)?.path }),
+            OpCode::CloseSession => Order(Ordered::Close),
+            OpCode::Auth => Auth(read(body)?),
+            OpCode::Ping => Local(Read::Ping),
+            OpCode::Reconfig => Local(Read::Answer(ErrorCode::ReconfigDisabled)),
+            OpCode::Exists
+            | OpCode::GetData
+            | OpCode::GetChildren
+            | OpCode::GetChildren2
+            | OpCode::GetAcl
+            | OpCode::GetAllChildrenNumber
+            | OpCode::GetEphemerals
+            | OpCode::WhoAmI => Local(node_read(code, body)?),
+            OpCode::SetWatches
+            | OpCode::SetWatches2
+            | OpCode::AddWatch
+            | OpCode::CheckWatches
+            | OpCode::RemoveWatches => Local(watch_request(code, body)?),
+            // Only servers send these, or they are parts of others, or of what is not offered.
+            OpCode::Notification
+            | OpCode::Check
+            | OpCode::DeleteContainer
+            | OpCode::Sasl
+            | OpCode::CreateSession
+            | OpCode::Error => RequestBody::Refused(ErrorCode::Unimplemented),
+        })
+    }
+
+    fn write(self, code: OpCode, body: &[u8]) -> Result<Op, DecodeError> {
+        Ok(match code {
+            OpCode::CreateTtl => self.create_ttl(read(body)?),
+            OpCode::CreateContainer => create(read(body)?, CreateKind::Container),
+            OpCode::Delete => delete(read(body)?),
+            OpCode::SetData => set_data(read(body)?),
+            OpCode::SetAcl => {
+                let SetAclRequest { path, acl, version } = read(body)?;
+                Op::SetAcl { path, acl, version }
+            }
+            _ => create(read(body)?, CreateKind::Plain),
+        })
+    }
+
+    fn create_ttl(self, request: CreateTtlRequest) -> Op {
+        let CreateTtlRequest { path, data, acl, flags, ttl } = request;
+        let kind = CreateKind::Ttl { ttl_ms: ttl, enabled: self.ttl_enabled };
+        Op::Create { path, data, acl, flags, kind }
+    }
+
+    fn multi(self, parts: Vec<MultiOp>) -> RequestBody {
+        let codes = parts.iter().map(MultiOp::op).collect();
+        let ops: Option<Vec<Op>> = parts.into_iter().map(|part| self.part(part)).collect();
+        match ops {
+            Some(ops) => RequestBody::Ordered(Ordered::Multi { ops, codes }),
+            None => RequestBody::Read(Read::Answer(ErrorCode::MarshallingError)),
+        }
+    }
+
+    fn part(self, part: MultiOp) -> Option<Op> {
+        Some(match part {
+            MultiOp::Create(request) | MultiOp::Create2(request) => {
+                create(request, CreateKind::Plain)
+            }
+            MultiOp::CreateContainer(request) => create(request, CreateKind::Container),
+            MultiOp::CreateTtl(request) => self.create_ttl(request),
+            MultiOp::Delete(request) => delete(request),
+            MultiOp::SetData(request) => set_data(request),
+            MultiOp::Check(CheckVersionRequest { path, version }) => Op::Check { path, version },
+            MultiOp::GetData(_) | MultiOp::GetChildren(_) => return None,
+        })
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
+    // Bytes after the record are left alone, as ZooKeeper does.
+    jute::from_bytes_prefix(body).map(|(record, _)| record)
+}
+
+fn create(request: CreateRequest, kind: CreateKind) -> Op {
+    let CreateRequest { path, data, acl, flags } = request;
+    Op::Create { path, data, acl, flags, kind }
+}
+
+fn delete(request: DeleteRequest) -> Op {
+    Op::Delete { path: request.path, version: request.version }
+}
+
+fn set_data(request: SetDataRequest) -> Op {
+    let SetDataRequest { path, data, version } = request;
+    Op::SetData { path, data, version }
+}
+
+fn multi_read(parts: Vec<MultiOp>) -> RequestBody {
+    let is_read = |part: &MultiOp| matches!(part.op(), OpCode::GetData | OpCode::GetChildren);
+    match parts.iter().all(is_read) {
+        true => RequestBody::Read(Read::Multi(parts)),
+        false => RequestBody::Read(Read::Answer(ErrorCode::MarshallingError)),
+    }
+}
+
+fn node_read(code: OpCode, body: &[u8]) -> Result<Read, DecodeError> {
+    Ok(match code {
+        OpCode::Exists => {
+            let ExistsRequest { path, watch } = read(body)?;
+            Read::Exists { path, watch }
+        }
+        OpCode::GetData => {
+            let GetDataRequest { path, watch } = read(body)?;
+            Read::GetData { path, watch }
+        }
+        OpCode::GetAcl => Read::GetAcl { path: read::<GetAclRequest>(body)?.path },
+        OpCode::GetAllChildrenNumber => {
+            Read::CountDescendants { path: read::<GetAllChildrenNumberRequest>(body)?.path }
+        }
+        OpCode::GetEphemerals => {
+            Read::Ephemerals { prefix: read::<GetEphemeralsRequest>(body)?.prefix_path }
+        }
+        OpCode::WhoAmI => Read::WhoAmI,
+        _ => {
+            let GetChildrenRequest { path, watch } = read(body)?;
+            Read::GetChildren { path, watch, with_stat: code == OpCode::GetChildren2 }
+        }
+    })
+}
+
+fn watch_request(code: OpCode, body: &[u8]) -> Result<Read, DecodeError> {
+    let kind = |kind| {
+        let unknown = || DecodeError::Invalid(format!("{kind} is no kind of watch"));
+        WatcherType::from_i32(kind).ok_or_else(unknown)
+    };
+    Ok(match code {
+        OpCode::SetWatches => {
+            let SetWatches { relative_zxid, data, exist, child } = read(body)?;
+            let rest = SetWatches2::default();
+            Read::SetWatches(SetWatches2 { relative_zxid, data, exist, child, ..rest })
+        }
+        OpCode::SetWatches2 => Read::SetWatches(read(body)?),
+        OpCode::AddWatch => {
+            let AddWatchRequest { path, mode } = read(body)?;
+            match AddWatchMode::from_i32(mode) {
+                Some(mode) => Read::AddWatch { path, mode },
+                None => Read::Answer(ErrorCode::BadArguments),
+            }
+        }
+        OpCode::CheckWatches => {
+            let request: CheckWatchesRequest = read(body)?;
+            Read::CheckWatch { path: request.path, kind: kind(request.kind)? }
+        }
+        _ => {
+            let request: RemoveWatchesRequest = read(body)?;
+            Read::RemoveWatch { path: request.path, kind: kind(request.kind)? }
+        }
+    })
+}

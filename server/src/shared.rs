@@ -1,0 +1,77 @@
+//! What all parts of one running server hold in common.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Instant;
+
+use pinfold_state::StateMachine;
+
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::pipeline::Message;
+use crate::statistics::Statistics;
+use crate::watches::WatchTable;
+
+/// Locks without caring whether another thread panicked while it held the lock: every critical
+/// section leaves its data whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The running server's common ground.
+///
+/// Lock order: state, watches, connections, then one connection's output. Nobody holds any of
+/// them over I/O.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) watches: Mutex<WatchTable>,
+    pub(crate) connections: Mutex<HashMap<u64, Arc<Connection>>>,
+    pub(crate) statistics: Statistics,
+    pub(crate) started: Instant,
+    state: RwLock<StateMachine>,
+    pipeline: Mutex<Sender<Message>>,
+    next_connection: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, state: StateMachine, pipeline: Sender<Message>) -> Shared {
+        Shared {
+            config,
+            watches: Mutex::new(WatchTable::default()),
+            connections: Mutex::new(HashMap::new()),
+            statistics: Statistics::default(),
+            started: Instant::now(),
+            state: RwLock::new(state),
+            pipeline: Mutex::new(pipeline),
+            next_connection: AtomicU64::new(1),
+        }
+    }
+
+    /// The state, to read. Watches that are armed while this is held see every later change.
+    pub(crate) fn state(&self) -> RwLockReadGuard<'_, StateMachine> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, to apply to. Only the pipeline does that.
+    pub(crate) fn state_mut(&self) -> RwLockWriteGuard<'_, StateMachine> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A handle for sending to the pipeline.
+    pub(crate) fn pipeline(&self) -> Sender<Message> {
+        lock(&self.pipeline).clone()
+    }
+
+    /// A number that no other connection of this server has.
+    pub(crate) fn next_connection_id(&self) -> u64 {
+        self.next_connection.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Milliseconds since the server started, on a clock that never goes back.
+    pub(crate) fn elapsed_ms(&self) -> i64 {
+        self.started.elapsed().as_millis() as i64
+    }
+}

@@ -1,0 +1,67 @@
+//! When snapshots are taken, and the thread that writes them.
+
+use std::sync::mpsc::Sender;
+use std::thread::{self, JoinHandle};
+
+use pinfold_replication::SnapshotMeta;
+use pinfold_state::Snapshot;
+use pinfold_storage::SnapshotStore;
+
+use crate::log_store::write_snapshot;
+use crate::pipeline::Message;
+
+/// Counts entries, and writes one snapshot at a time while writes go on.
+#[derive(Debug)]
+pub(crate) struct Snapshots {
+    store: SnapshotStore,
+    every: u64,
+    since: u64,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Snapshots {
+    /// A snapshot is due after `every` entries.
+    pub(crate) fn new(store: SnapshotStore, every: u64) -> Snapshots {
+        Snapshots { store, every: every.max(2), since: 0, writer: None }
+    }
+
+    pub(crate) fn applied(&mut self, entries: u64) {
+        self.since += entries;
+    }
+
+    pub(crate) fn is_due(&self) -> bool {
+        self.since >= self.every && self.writer.is_none()
+    }
+
+    /// Writes an image on a thread of its own, which reports to the pipeline.
+    pub(crate) fn write(&mut self, meta: SnapshotMeta, image: Snapshot, report: Sender<Message>) {
+        self.since = 0;
+        let store = self.store.clone();
+        let work = move || {
+            let written = write_snapshot(&store, &meta, image.blocks());
+            let _ = report.send(Message::SnapshotWritten(written.map(|()| meta)));
+        };
+        match thread::Builder::new().name("pinfold-snapshot".into()).spawn(work) {
+            Ok(writer) => self.writer = Some(writer),
+            Err(error) => tracing::error!(%error, "no thread for a snapshot; the log is kept"),
+        }
+    }
+
+    /// The report has come.
+    pub(crate) fn written(&mut self) {
+        self.wait_for_writer();
+    }
+
+    /// Returns when nothing is being written.
+    pub(crate) fn wait(mut self) {
+        self.wait_for_writer();
+    }
+
+    fn wait_for_writer(&mut self) {
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer of a snapshot panicked");
+        }
+    }
+}
