@@ -16,6 +16,8 @@ mod op;
 mod options;
 mod recipe;
 pub mod runtime;
+#[cfg(feature = "embedded")]
+mod server;
 mod value;
 mod waker;
 
@@ -27,5 +29,7 @@ pub use pinfold_client::{
     Acl, AddWatchMode, CreateMode, EventKind, Id, MultiOp, MultiResult, SessionState, Stat,
     WatchEvent,
 };
+#[cfg(feature = "embedded")]
+pub use server::{Server, ServerOptions};
 pub use value::{Item, Leader, QueueCounts, RecipeEvent, RecipeEventKind, Value};
 pub use waker::Waker;

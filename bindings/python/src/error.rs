@@ -1,6 +1,6 @@
 //! Errors to Python: the class of each code is in the package, generated from the table.
 
-use pinfold_glue::Error;
+use pinfold_glue::{Error, Outcome};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -13,12 +13,12 @@ pub(crate) fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'
         PyResult::Ok(py.import("pinfold.errors")?.getattr("from_native")?.unbind())
     })?;
     let parts = (
-        error.code(),
-        error.name(),
-        error.message(),
-        error.path(),
-        error.outcome().name(),
-        error.op_index(),
+        error.code,
+        error.name,
+        &error.message,
+        &error.path,
+        outcome(error.outcome),
+        error.op_index,
     );
     maker.bind(py).call1(parts)
 }
@@ -28,5 +28,14 @@ pub(crate) fn raised(py: Python<'_>, error: &Error) -> PyErr {
     match exception(py, error) {
         Ok(object) => PyErr::from_value(object),
         Err(error) => error,
+    }
+}
+
+/// The table's name of an outcome.
+fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::NotApplied => "not_applied",
+        Outcome::MaybeApplied => "maybe_applied",
+        Outcome::SessionOver => "session_over",
     }
 }

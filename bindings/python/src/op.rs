@@ -94,4 +94,84 @@ impl Op {
     fn remove_watches(watch: u64) -> Op {
         glue::Op::RemoveWatches { watch }.into()
     }
+
+    #[staticmethod]
+    fn election_campaign(path: String, data: &Bound<'_, PyAny>) -> PyResult<Op> {
+        Ok(glue::Op::ElectionCampaign { path, data: argument::data(data)? }.into())
+    }
+
+    #[staticmethod]
+    fn election_resign(recipe: u64) -> Op {
+        glue::Op::ElectionResign { recipe }.into()
+    }
+
+    #[staticmethod]
+    fn election_leader(path: String) -> Op {
+        glue::Op::ElectionLeader { path }.into()
+    }
+
+    #[staticmethod]
+    fn queue_submit(root: String, payload: &Bound<'_, PyAny>) -> PyResult<Op> {
+        Ok(glue::Op::QueueSubmit { root, payload: argument::data(payload)? }.into())
+    }
+
+    #[staticmethod]
+    fn queue_result(root: String, task: String) -> Op {
+        glue::Op::QueueResult { root, task }.into()
+    }
+
+    #[staticmethod]
+    fn queue_counts(root: String) -> Op {
+        glue::Op::QueueCounts { root }.into()
+    }
+
+    #[staticmethod]
+    fn queue_claim(root: String, worker: String) -> Op {
+        glue::Op::QueueClaim { root, worker }.into()
+    }
+
+    #[staticmethod]
+    fn claim_complete(recipe: u64, result: &Bound<'_, PyAny>) -> PyResult<Op> {
+        Ok(glue::Op::ClaimComplete { recipe, result: argument::data(result)? }.into())
+    }
+
+    #[staticmethod]
+    fn claim_fail(recipe: u64, reason: String) -> Op {
+        glue::Op::ClaimFail { recipe, reason }.into()
+    }
+
+    #[staticmethod]
+    fn claim_release(recipe: u64) -> Op {
+        glue::Op::ClaimRelease { recipe }.into()
+    }
+
+    #[staticmethod]
+    fn master_start(root: String, id: String, max_attempts: u32) -> Op {
+        glue::Op::MasterStart { root, id, max_attempts }.into()
+    }
+
+    #[staticmethod]
+    fn master_stop(recipe: u64) -> Op {
+        glue::Op::MasterStop { recipe }.into()
+    }
+
+    #[staticmethod]
+    fn worker_start(root: String, id: String, capacity: u32, abilities: Vec<String>) -> Op {
+        glue::Op::WorkerStart { root, id, capacity, abilities }.into()
+    }
+
+    #[staticmethod]
+    fn worker_complete(recipe: u64, task: String, result: &Bound<'_, PyAny>) -> PyResult<Op> {
+        Ok(glue::Op::WorkerComplete { recipe, task, result: argument::data(result)? }.into())
+    }
+
+    #[staticmethod]
+    fn worker_fail(recipe: u64, task: String, reason: String) -> Op {
+        glue::Op::WorkerFail { recipe, task, reason }.into()
+    }
+
+    #[staticmethod]
+    fn worker_stop(recipe: u64) -> Op {
+        glue::Op::WorkerStop { recipe }.into()
+    }
 }
