@@ -63,12 +63,15 @@ impl Server {
     /// Stops serving and returns when everything acknowledged is on disk. Idempotent. Blocks.
     ///
     /// # Errors
-    /// `FORKED` in a forked child, which has none of the server's threads.
+    /// `FORKED` in a forked child, which has none of the server's threads; `SERVER` when what was
+    /// to be written last could not be.
     pub fn stop(&self) -> Result<(), Error> {
         self.owner.check()?;
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         match running {
-            Some(server) => server.stop().map_err(|e| Error::new(code::SERVER, e.to_string())),
+            Some(server) => {
+                server.stop().map_err(|error| Error::new(code::SERVER, error.to_string()))
+            }
             None => Ok(()),
         }
     }
