@@ -80,6 +80,13 @@ impl Builder {
         self
     }
 
+    /// Uses a fresh temporary directory, which is removed when the server stops, whatever was set
+    /// before.
+    pub fn temporary_data_dir(mut self) -> Builder {
+        self.has_data_dir = false;
+        self
+    }
+
     /// Starts the server; when this returns it can be connected to. Blocks while the data
     /// directory is being recovered.
     ///
