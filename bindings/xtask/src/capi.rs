@@ -99,11 +99,11 @@ fn install(prefix: &Path, release: bool) -> Fallible {
 }
 
 fn build(release: bool) -> Fallible<PathBuf> {
-    let mut arguments = vec!["build", "--quiet", "--package", "pinfold-c"];
     if release {
-        arguments.push("--release");
+        step::run(&mut workspace::cargo(&["build", "--package", "pinfold-c", "--release"]))?;
+    } else {
+        workspace::build()?;
     }
-    step::run(&mut workspace::cargo(&arguments))?;
     let development = workspace::built()?;
     Ok(match release {
         false => development,

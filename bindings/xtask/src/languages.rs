@@ -1,7 +1,7 @@
 //! How a program of each language is started: examples, drivers and role programs.
 
 use crate::fault::Doing;
-use crate::{Fallible, Fault, capi, node, python, step, workspace};
+use crate::{Fallible, Fault, capi, node, python, workspace};
 use cargo_metadata::MetadataCommand;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,8 +22,7 @@ pub(crate) fn example(language: &str, story: &str) -> Fallible<Program> {
     match language {
         "rust" => {
             let name = binary(&source(story, "rs")?)?;
-            let build = ["build", "--quiet", "--package", "pinfold-examples", "--bin", &name];
-            step::run(&mut workspace::cargo(&build))?;
+            workspace::build()?;
             Ok(program("rust", vec![workspace::built()?.join(name)]))
         }
         "python" => Ok(program("python", vec![python::interpreter()?, source(story, "py")?])),
@@ -41,9 +40,7 @@ pub(crate) fn driver(language: &str) -> Fallible<Program> {
     let folder = workspace::root().join("bindings/conformance/drivers").join(language);
     match language {
         "rust" => {
-            let build =
-                ["build", "--quiet", "--package", "pinfold-conformance", "--bin", "pinfold-driver"];
-            step::run(&mut workspace::cargo(&build))?;
+            workspace::build()?;
             Ok(program("rust", vec![workspace::built()?.join("pinfold-driver")]))
         }
         "python" => Ok(program("python", vec![python::interpreter()?, folder.join("driver.py")])),

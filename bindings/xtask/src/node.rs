@@ -52,18 +52,17 @@ pub(crate) fn missing() -> Option<&'static str> {
 }
 
 /// Builds the package in place, so that programs under `examples/` can import `pinfold`.
-#[allow(dead_code)] // for the commands that run the examples
 pub(crate) fn prepare() -> Fallible {
     build_counted(&mut Steps::new(3), false)
 }
 
 fn build_counted(steps: &mut Steps, release: bool) -> Fallible {
     steps.next("building the native module of the Node package");
-    let mut arguments = vec!["build", "--quiet", "--package", "pinfold-node"];
     if release {
-        arguments.push("--release");
+        step::run(&mut workspace::cargo(&["build", "--package", "pinfold-node", "--release"]))?;
+    } else {
+        workspace::build()?;
     }
-    step::run(&mut workspace::cargo(&arguments))?;
     place(release)?;
     steps.next("npm packages of the Node package");
     dependencies()?;

@@ -57,7 +57,7 @@ pub(crate) fn interpreter() -> Fallible<PathBuf> {
 
 /// Builds the native module and puts it into the package's sources, where an import finds it.
 fn build() -> Fallible {
-    step::run(&mut workspace::cargo(&["build", "--quiet", "--package", "pinfold-python"]))?;
+    workspace::build()?;
     let built = workspace::built()?.join("lib_native.so");
     let target = package().join("src/pinfold/_native.abi3.so");
     let content = fs::read(&built).doing(built.display())?;

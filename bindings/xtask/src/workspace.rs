@@ -1,10 +1,10 @@
 //! Where things are: the repository, the target folder, built programs.
 
-use crate::Fallible;
 use crate::fault::Doing;
-use crate::step;
+use crate::{Fallible, Fault, step};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// The repository's top folder.
 pub(crate) fn root() -> PathBuf {
@@ -32,16 +32,21 @@ pub(crate) fn built() -> Fallible<PathBuf> {
     Ok(own.parent().unwrap_or(Path::new(".")).to_path_buf())
 }
 
-/// Builds the `pinfold` server binary and returns its path.
+/// Builds every program and library of the default members in the development profile, once per
+/// run of this program. One build with one set of features: building package by package would
+/// compile most dependencies again for each of them.
+pub(crate) fn build() -> Fallible {
+    static BUILT: OnceLock<Result<(), String>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        eprintln!("building the programs and libraries of the workspace");
+        step::run(&mut cargo(&["build"])).map_err(|fault| fault.to_string())
+    });
+    built.clone().map_err(Fault::new)
+}
+
+/// Builds what is not built, and answers the path of the `pinfold` server.
 pub(crate) fn server_binary() -> Fallible<PathBuf> {
-    step::run(&mut cargo(&[
-        "build",
-        "--quiet",
-        "--package",
-        "pinfold-server",
-        "--bin",
-        "pinfold",
-    ]))?;
+    build()?;
     Ok(built()?.join("pinfold"))
 }
 

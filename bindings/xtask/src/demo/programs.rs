@@ -20,7 +20,7 @@ impl Programs {
     /// Builds what is not built, and says so.
     pub(super) fn build() -> Fallible<Programs> {
         let mut steps = Steps::new(5);
-        steps.next("building the server");
+        steps.next("building the server, the clients and the native modules");
         let server = workspace::server_binary()?;
         steps.next("building the Rust worker");
         let rust = languages::example("rust", STORY)?;

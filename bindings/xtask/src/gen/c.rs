@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 /// In the order of the header.
 const SOURCES: &[&str] = &[
-    "kinds", "version", "failure", "dispatch", "client", "znode", "watch", "multi", "reply", "election",
-    "queue", "master", "worker", "server",
+    "kinds", "version", "failure", "dispatch", "client", "znode", "watch", "multi", "reply",
+    "election", "queue", "master", "worker", "server",
 ];
 
 pub(crate) fn outputs() -> Outputs {
