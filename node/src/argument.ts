@@ -84,8 +84,8 @@ export function member(name: string, value: unknown, values: Record<string, numb
 
 /** @internal true or false. */
 export function bool(name: string, value: unknown): boolean {
-  if (typeof value !== "boolean") throw invalid(`${name} must be a boolean, not ${describe(value)}`);
-  return value;
+  if (typeof value === "boolean") return value;
+  throw invalid(`${name} must be a boolean, not ${describe(value)}`);
 }
 
 /** @internal A function, or undefined where it may be left out. */

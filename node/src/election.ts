@@ -39,7 +39,7 @@ export class LeaderElection {
   }
 }
 
-/** A won election. It holds until `signal` aborts, which comes before the server could expire us. */
+/** A won election; it holds until `signal` aborts, which is before the server could expire us. */
 export class Leadership {
   /** Fencing token: larger for every later leader. Hand it to whatever the leader writes to. */
   readonly token: bigint;

@@ -48,8 +48,8 @@ test("a request takes its place when it is called, awaited or not", async (t) =>
   const client = await connect(t);
   const at = await room(client);
   const mode = "persistent_sequential";
-  const calls = Array.from({ length: 3_000 }, (_, n) => client.create(`${at}/s-`, `${n}`, { mode }));
-  const created = await Promise.all(calls);
+  const create = (_, n) => client.create(`${at}/s-`, `${n}`, { mode });
+  const created = await Promise.all(Array.from({ length: 3_000 }, create));
   const numbers = created.map(({ path }) => Number(path.slice(-10)));
   assert.deepEqual(
     numbers,

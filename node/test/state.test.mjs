@@ -23,7 +23,8 @@ test("close completes every call, ends the states, and says closed last", async 
   const states = client.states();
   const seen = [];
   client.on("state", (state) => seen.push(state));
-  const calls = Array.from({ length: 100 }, (_, n) => client.set(at, `${n}`).then(() => seen.push(n)));
+  const set = (_, n) => client.set(at, `${n}`).then(() => seen.push(n));
+  const calls = Array.from({ length: 100 }, set);
   await client.close();
   await Promise.all(calls);
   assert.equal(client.state, "closed");
