@@ -1,6 +1,6 @@
 //! The types that C sees.
 
-use pinfold_glue::{CreateMode, EventKind, Outcome, SessionState, Stat, WatchMode};
+use pinfold_glue::{AddWatchMode as WatchMode, CreateMode, EventKind, Outcome, SessionState, Stat};
 use std::ffi::{c_char, c_void};
 use std::ptr;
 

@@ -139,7 +139,7 @@ impl From<&MultiResult> for PartResult {
     fn from(result: &MultiResult) -> PartResult {
         match result {
             MultiResult::Created { path, stat } => {
-                PartResult { path: Some(c_string(path)), stat: stat.as_ref().map(Into::into) }
+                PartResult { path: Some(c_string(path)), stat: Some(stat.into()) }
             }
             MultiResult::Stat(stat) => PartResult { path: None, stat: Some(stat.into()) },
             MultiResult::Deleted | MultiResult::Checked => PartResult { path: None, stat: None },
