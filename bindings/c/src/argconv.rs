@@ -7,7 +7,8 @@
 
 use crate::failure::Failure;
 use crate::kinds::{pinfold_acl_t, pinfold_destroy_fn};
-use pinfold_glue::{Acl, Bytes};
+use bytes::Bytes;
+use pinfold_glue::Acl;
 use std::ffi::{CStr, c_char, c_void};
 
 /// `const char *`: a NUL-terminated UTF-8 string lent for the length of the call.

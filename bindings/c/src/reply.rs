@@ -8,7 +8,8 @@ use crate::kinds::{
     pinfold_acl_t, pinfold_counts_t, pinfold_reply_t, pinfold_stat_t, pinfold_status_t,
 };
 use crate::registry;
-use pinfold_glue::{Acl, Bytes, MultiResult, Value};
+use bytes::Bytes;
+use pinfold_glue::{Acl, MultiResult, Value};
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
 use std::ptr;
