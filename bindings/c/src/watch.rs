@@ -8,7 +8,7 @@ use crate::kinds::{
     pinfold_client_t, pinfold_destroy_fn, pinfold_reply_fn, pinfold_reply_t, pinfold_status_t,
     pinfold_watcher_t, watch_mode,
 };
-use pinfold_glue::{Op, AddWatchMode as WatchMode};
+use pinfold_glue::{AddWatchMode as WatchMode, Op};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
