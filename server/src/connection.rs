@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use pinfold_proto::{ErrorCode, FrameDecoder, Id};
+use pinfold_state::StateMachine;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -170,16 +171,25 @@ impl Connection {
 
     /// Answers the reads that no ordered request stands before.
     fn answer_reads(self: &Arc<Self>, shared: &Shared) {
+        if matches!(lock(&self.queue).front(), None | Some(Pending::Ordered)) {
+            return;
+        }
+        // The state before the queue, as the pipeline takes them.
+        let state = shared.state();
+        self.answer_reads_from(shared, &state);
+    }
+
+    fn answer_reads_from(self: &Arc<Self>, shared: &Shared, state: &StateMachine) {
         let mut queue = lock(&self.queue);
         while let Some(pending) = queue.pop_front_if(|p| !matches!(p, Pending::Ordered)) {
             match pending {
                 Pending::Read { xid, read, received } => {
-                    reader::answer(shared, self, xid, read);
+                    reader::answer(shared, self, state, xid, read);
                     self.count_answer(shared, received);
                 }
                 Pending::Refused { xid, error } => {
                     let is_auth = error == ErrorCode::AuthFailed;
-                    let zxid = if is_auth { 0 } else { shared.state().last_zxid() };
+                    let zxid = if is_auth { 0 } else { state.last_zxid() };
                     self.append_last(|out| reply::header(out, xid, zxid, error));
                 }
                 Pending::Ordered => {}
@@ -378,14 +388,20 @@ impl Input {
 }
 
 impl Submission {
-    /// Appends the answer; call `finish` once the state is no longer held.
+    /// Appends the answer; call `pass` then, and `finish` once the state is no longer held.
     pub(crate) fn answer(&self, form: &Form, zxid: i64, outcome: &pinfold_state::Outcome) {
         self.connection.append(|out| reply::outcome(out, self.xid, zxid, form, outcome));
     }
 
-    /// Lets what waits behind this request go on, and everything go out.
-    pub(crate) fn finish(&self, shared: &Shared) {
+    /// Answers the reads that stood behind this request, from the state as the request left it:
+    /// the next one of the same connection may be applied right after it.
+    pub(crate) fn pass(&self, shared: &Shared, state: &StateMachine) {
         self.connection.ordered_done(self.bytes);
+        self.connection.answer_reads_from(shared, state);
+    }
+
+    /// Lets everything go out.
+    pub(crate) fn finish(&self, shared: &Shared) {
         self.connection.count_answer(shared, self.received);
         self.connection.flush();
     }

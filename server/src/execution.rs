@@ -53,7 +53,7 @@ impl<C: Consensus> Pipeline<C> {
             };
             let applied = state.apply(&entry);
             deliver(&shared, &applied.events, &mut after);
-            self.conclude(&entry, applied, owner, &mut after);
+            self.conclude(&state, &entry, applied, owner, &mut after);
         }
         drop(state);
         after.settle(&shared);
@@ -95,6 +95,7 @@ impl<C: Consensus> Pipeline<C> {
                         let zxid = state.last_zxid();
                         owner.connection.append(|out| reply::synced(out, xid, zxid, path));
                     }
+                    owner.pass(&self.shared, state);
                     after.finished.push(owner);
                 }
                 _ => {}
@@ -133,7 +134,14 @@ impl<C: Consensus> Pipeline<C> {
         after.flush.insert(connection.id, connection);
     }
 
-    fn conclude(&mut self, entry: &Entry, applied: Applied, owner: Owner, after: &mut Aftermath) {
+    fn conclude(
+        &mut self,
+        state: &StateMachine,
+        entry: &Entry,
+        applied: Applied,
+        owner: Owner,
+        after: &mut Aftermath,
+    ) {
         let id = entry.session_id;
         let closed = match applied.outcome {
             Outcome::SessionClosed => {
@@ -148,11 +156,13 @@ impl<C: Consensus> Pipeline<C> {
                 submission.connection.append_last(|out| {
                     reply::outcome(out, xid, zxid, &Form::Header, &applied.outcome);
                 });
+                submission.pass(&self.shared, state);
                 after.finished.push(submission);
                 return;
             }
             Owner::Request { submission, form } => {
                 submission.answer(&form, applied.zxid, &applied.outcome);
+                submission.pass(&self.shared, state);
                 after.finished.push(submission);
             }
             Owner::NewSession { opening, password } => {

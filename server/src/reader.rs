@@ -22,12 +22,17 @@ use crate::watches::{OneShot, WatchTable};
 
 /// Appends the answer to a read.
 ///
-/// The state is held from the look at it until the answer is in the output and the watch is
+/// The caller holds the state from the look at it until the answer is in the output and the watch is
 /// armed, so no change can come between, and the event of a later change comes after the answer.
-pub(crate) fn answer(shared: &Shared, connection: &Arc<Connection>, xid: i32, read: Read) {
+pub(crate) fn answer(
+    shared: &Shared,
+    connection: &Arc<Connection>,
+    state: &StateMachine,
+    xid: i32,
+    read: Read,
+) {
     let ids = connection.auth();
-    let state = shared.state();
-    let look = Look { shared, connection, state: &state, ids: &ids, xid };
+    let look = Look { shared, connection, state, ids: &ids, xid };
     if let Err(error) = look.answer(read) {
         connection.append(|out| reply::header(out, xid, state.last_zxid(), error));
     }
