@@ -1,3 +1,5 @@
+//! Tells the linker where the symbols of Node come from.
+
 fn main() {
     napi_build::setup();
 }

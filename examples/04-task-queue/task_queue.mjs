@@ -5,7 +5,8 @@ const client = await Client.connect(process.argv[2] ?? server.address);
 const queue = new TaskQueue(client, "/queue");
 
 const texts = ["one", "two", "three"];
-const tasks = await Promise.all(texts.map((text) => queue.submit(text)));
+const tasks = [];
+for (const text of texts) tasks.push(await queue.submit(text));
 console.log(`submitted ${tasks.length}`);
 
 for (const _ of tasks) {

@@ -1,0 +1,47 @@
+//! From JavaScript: what the package has already checked the types of.
+
+use bytes::Bytes;
+use napi::bindgen_prelude::BufferSlice;
+use pinfold_glue::{Acl, AddWatchMode, CreateMode, Error, Id, MultiOp};
+
+/// `[perms, scheme, id]`.
+pub(crate) type AclEntry = (i32, String, String);
+
+/// `[kind, path, data, mode or version, acl]`.
+pub(crate) type MultiEntry<'env> = (u32, String, Option<BufferSlice<'env>>, i32, Vec<AclEntry>);
+
+/// Copies: the caller may write to its buffer as soon as the call has returned.
+pub(crate) fn bytes(data: BufferSlice<'_>) -> Bytes {
+    Bytes::copy_from_slice(&data)
+}
+
+pub(crate) fn acl(entries: Vec<AclEntry>) -> Vec<Acl> {
+    let entry = |(perms, scheme, id)| Acl { perms, id: Id { scheme, id } };
+    entries.into_iter().map(entry).collect()
+}
+
+pub(crate) fn create_mode(value: i32) -> Result<CreateMode, Error> {
+    CreateMode::from_flags(value)
+        .ok_or_else(|| Error::invalid_argument(format!("{value} is no create mode")))
+}
+
+pub(crate) fn watch_mode(value: i32) -> Result<AddWatchMode, Error> {
+    AddWatchMode::from_i32(value)
+        .ok_or_else(|| Error::invalid_argument(format!("{value} is no watch mode")))
+}
+
+/// The kinds are `MultiKind` of the package.
+pub(crate) fn multi(entry: MultiEntry<'_>) -> Result<MultiOp, Error> {
+    let (kind, path, data, number, entries) = entry;
+    let data = data.map(bytes);
+    Ok(match kind {
+        0 => MultiOp::Create { path, data, mode: create_mode(number)?, acl: acl(entries) },
+        1 => MultiOp::Delete { path, version: number },
+        2 => MultiOp::SetData { path, data, version: number },
+        3 => MultiOp::Check { path, version: number },
+        other => {
+            let message = format!("{other} is no kind of a multi operation");
+            return Err(Error::invalid_argument(message));
+        }
+    })
+}

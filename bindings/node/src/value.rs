@@ -1,0 +1,94 @@
+//! Values of completions as arrays: the kind (`ValueKind` of the package), then the fields.
+
+use napi::bindgen_prelude::{Array, BufferSlice, Env, Null, i64n};
+use pinfold_glue::{Acl, MultiResult, Stat, Value};
+
+/// The fields of a record `stat`, in the table's order.
+type StatFields = (i64n, i64n, i64n, i64n, i32, i32, i32, i64n, i32, i32, i64n);
+
+fn stat(stat: &Stat) -> StatFields {
+    (
+        i64n(stat.czxid),
+        i64n(stat.mzxid),
+        i64n(stat.ctime),
+        i64n(stat.mtime),
+        stat.version,
+        stat.cversion,
+        stat.aversion,
+        i64n(stat.ephemeral_owner),
+        stat.data_length,
+        stat.num_children,
+        i64n(stat.pzxid),
+    )
+}
+
+fn acl(entries: Vec<Acl>) -> Vec<(i32, String, String)> {
+    entries.into_iter().map(|entry| (entry.perms, entry.id.scheme, entry.id.id)).collect()
+}
+
+/// Builds an array value by value; `$env` and then the elements.
+macro_rules! row {
+    ($env:expr, $($element:expr),+ $(,)?) => {{
+        let mut array = $env.create_array(0)?;
+        $(array.insert($element)?;)+
+        Ok(array)
+    }};
+}
+pub(crate) use row;
+
+pub(crate) fn array<'env>(env: &'env Env, value: Value) -> napi::Result<Array<'env>> {
+    match value {
+        Value::Done => row!(env, 0),
+        Value::Created { path, stat: of } => row!(env, 1, path, stat(&of)),
+        Value::Exists(None) => row!(env, 2, Null),
+        Value::Exists(Some(of)) => row!(env, 2, stat(&of)),
+        Value::Data { data: None, stat: of } => row!(env, 3, Null, stat(&of)),
+        Value::Data { data: Some(data), stat: of } => {
+            row!(env, 3, BufferSlice::copy_from(env, data)?, stat(&of))
+        }
+        Value::Stat(of) => row!(env, 4, stat(&of)),
+        Value::Children { names, stat: of } => row!(env, 5, names, stat(&of)),
+        Value::Acl { acl: entries, stat: of } => row!(env, 6, acl(entries), stat(&of)),
+        Value::Multi(results) => {
+            let mut list = env.create_array(results.len() as u32)?;
+            for (index, result) in results.into_iter().enumerate() {
+                list.set(index as u32, multi_result(env, result)?)?;
+            }
+            row!(env, 7, list)
+        }
+        recipe => of_recipe(env, recipe),
+    }
+}
+
+fn of_recipe<'env>(env: &'env Env, value: Value) -> napi::Result<Array<'env>> {
+    let buffer = |bytes| BufferSlice::copy_from(env, bytes);
+    match value {
+        Value::Leadership { recipe, token } => row!(env, 8, recipe as f64, i64n(token)),
+        Value::Leader(None) => row!(env, 9, Null),
+        Value::Leader(Some(leader)) => row!(env, 9, buffer(leader.data)?, i64n(leader.token)),
+        Value::Task(task) => row!(env, 10, task),
+        Value::TaskResult { task, attempt, worker, result } => {
+            row!(env, 11, task, attempt, worker, buffer(result)?)
+        }
+        Value::Counts(counts) => {
+            let master = counts.master.map(buffer).transpose()?;
+            let (waiting, assigned) = (counts.waiting, counts.assigned);
+            row!(env, 12, waiting, assigned, counts.done, counts.dead, counts.workers, master)
+        }
+        Value::Claim { recipe, task, payload, attempt } => {
+            row!(env, 13, recipe as f64, task, buffer(payload)?, attempt)
+        }
+        Value::Recipe(recipe) => row!(env, 14, recipe as f64),
+        other => array(env, other),
+    }
+}
+
+/// The kinds are `MultiKind` of the package.
+fn multi_result<'env>(env: &'env Env, result: MultiResult) -> napi::Result<Array<'env>> {
+    match result {
+        MultiResult::Created { path, stat: of } => row!(env, 0, path, stat(&of)),
+        MultiResult::Deleted => row!(env, 1),
+        MultiResult::Stat(of) => row!(env, 2, stat(&of)),
+        MultiResult::Checked => row!(env, 3),
+    }
+}
