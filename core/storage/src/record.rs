@@ -87,6 +87,7 @@ pub(crate) fn encode(record: &Record, salt: Salt, offset: u64, durable: u32, out
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) record: Record,
+    pub(crate) durable: u32,
     /// Where the next one begins, from the start of `bytes` as given to [`decode`].
     pub(crate) end: usize,
 }
@@ -112,11 +113,11 @@ pub(crate) fn decode(bytes: &Bytes, at: usize, base: u64, salt: Salt) -> Option<
     if salt.checksum(offset, length, &[&head[..length_bytes]]) != checksum {
         return None;
     }
-    let _durable = head.get_u32_le();
+    let durable = head.get_u32_le();
     let kind = head.get_u8();
     let index = head.get_u64_le();
     let term = head.get_u64_le();
     let end = at + PREFIX + length_bytes;
     let data = bytes.slice(at + OVERHEAD..end);
-    Some(Found { record: Record { index, term, kind, data }, end })
+    Some(Found { record: Record { index, term, kind, data }, durable, end })
 }

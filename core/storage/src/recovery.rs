@@ -29,7 +29,7 @@ pub(crate) fn recover(
     for (at, number) in numbers.iter().enumerate() {
         let (mut segment, bytes) = Segment::open(fs, dir, cluster, *number)?;
         check_neighbour(&segment, out.segments.last())?;
-        scan(&mut segment, &bytes, &mut out.terms);
+        let durable = scan(&mut segment, &bytes, &mut out.terms);
         let rest = &bytes[segment.end as usize..];
         if at + 1 == numbers.len() {
             if segment.last() < must_reach {
@@ -38,7 +38,7 @@ pub(crate) fn recover(
                     format!("it ends with record {last}, but {must_reach} was durable before");
                 return Err(damage(&segment, &reason));
             }
-            finish_last(&mut segment, &bytes)?;
+            finish_last(&mut segment, &bytes, durable)?;
         } else if rest.iter().any(|byte| *byte != 0) {
             return Err(damage(&segment, "a record cannot be read and the next segment exists"));
         }
@@ -84,10 +84,12 @@ fn check_neighbour(segment: &Segment, before: Option<&Segment>) -> Result<()> {
     Ok(())
 }
 
-/// Takes records as long as they can be read and follow one another.
-fn scan(segment: &mut Segment, bytes: &Bytes, terms: &mut Vec<(u64, u64)>) {
+/// Takes records as long as they can be read and follow one another. Gives the offset up to which
+/// the last of them says that the segment was durable.
+fn scan(segment: &mut Segment, bytes: &Bytes, terms: &mut Vec<(u64, u64)>) -> u32 {
     let mut at = HEADER as usize;
-    while let Some(Found { record, end, .. }) = record::decode(bytes, at, 0, segment.salt()) {
+    let mut known = HEADER;
+    while let Some(Found { record, durable, end }) = record::decode(bytes, at, 0, segment.salt()) {
         let Ok(offset) = u32::try_from(at) else { break };
         if record.index != segment.last() + 1 {
             break;
@@ -96,15 +98,25 @@ fn scan(segment: &mut Segment, bytes: &Bytes, terms: &mut Vec<(u64, u64)>) {
             terms.push((record.index, record.term));
         }
         segment.offsets.push(offset);
+        known = known.max(durable.min(offset));
         at = end;
     }
     segment.end = at as u32;
+    known
 }
 
-fn finish_last(segment: &mut Segment, bytes: &Bytes) -> Result<()> {
+fn finish_last(segment: &mut Segment, bytes: &Bytes, durable: u32) -> Result<()> {
     let end = segment.end as usize;
-    if bytes[end..].iter().any(|byte| *byte != 0) {
+    let torn = bytes[end..].iter().any(|byte| *byte != 0);
+    if torn {
         refuse_damage(segment, bytes)?;
+    }
+    // What we read may be in the operating system's memory only, and after a failed sync it
+    // would never be written: a further sync succeeds and does nothing. So the last group, the
+    // only one that can be in this state, is written again before it is synced.
+    let group = &bytes[durable as usize..end];
+    segment.file.write_at(group, u64::from(durable)).context("write", &segment.path)?;
+    if torn {
         tracing::warn!(
             file = %segment.path.display(),
             offset = end,
