@@ -30,6 +30,7 @@ mod node;
 mod oracle;
 mod python;
 mod serve;
+mod sim;
 mod step;
 mod test;
 mod tidy;
@@ -62,6 +63,7 @@ commands! {
     Test => test,
     Check => check,
     Serve => serve,
+    Sim => sim,
     Examples => examples,
     Conformance => conformance,
     Clients => clients,
