@@ -53,8 +53,8 @@
 /** For every `timeout_ms` argument: wait for as long as it takes. */
 #define PINFOLD_FOREVER (-1)
 
-/** What a call answers: 0 or a PINFOLD_ERR_ value. ZooKeeper's numbers; Pinfold's own are
- * at or below -1000. A newer server may answer others. */
+/** What a call answers: 0 or a PINFOLD_ERR_ value. ZooKeeper's numbers; Pinfold's own
+ * are at or below -1000. A newer server may answer others. */
 typedef int32_t pinfold_status_t;
 
 enum {

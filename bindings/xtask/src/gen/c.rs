@@ -113,8 +113,8 @@ fn vocabulary() -> String {
 
 fn statuses(out: &mut String) {
     out.push_str(
-        "/** What a call answers: 0 or a PINFOLD_ERR_ value. ZooKeeper's numbers; Pinfold's own are\n \
-         * at or below -1000. A newer server may answer others. */\n\
+        "/** What a call answers: 0 or a PINFOLD_ERR_ value. ZooKeeper's numbers; Pinfold's own\n \
+         * are at or below -1000. A newer server may answer others. */\n\
          typedef int32_t pinfold_status_t;\n\nenum {\n    /** Success. */\n    PINFOLD_OK = 0,\n",
     );
     for error in API.errors {
