@@ -22,10 +22,10 @@ impl ServerProcess {
     /// # Errors
     /// It did not start; the text has its last output.
     pub fn pinfold(binary: &Path, data_dir: &Path, port: u16) -> Result<ServerProcess, String> {
-        ServerProcess::pinfold_with(binary, data_dir, port, &[])
+        ServerProcess::pinfold_with(binary, data_dir, port, &[], Stdio::inherit())
     }
 
-    /// The same with further arguments of `pinfold serve`.
+    /// The same with further arguments of `pinfold serve`, and a place for its log.
     ///
     /// # Errors
     /// It did not start; the text has its last output.
@@ -34,6 +34,7 @@ impl ServerProcess {
         data_dir: &Path,
         port: u16,
         arguments: &[OsString],
+        log: Stdio,
     ) -> Result<ServerProcess, String> {
         let mut child = Command::new(binary)
             .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
@@ -41,6 +42,7 @@ impl ServerProcess {
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .map_err(|error| format!("{}: {error}", binary.display()))?;
         let stdout = child.stdout.take().ok_or("no standard output")?;

@@ -45,6 +45,7 @@ impl Progress {
             self.mark = (now, reading.done);
         }
         let Reading { waiting, assigned, done, dead, workers } = reading;
+        let master = if master.is_empty() { "none" } else { master };
         let dead = if *dead > 0 { format!(" · dead {dead}") } else { String::new() };
         self.line(&format!(
             "master {master} · workers {workers} · waiting {waiting} · assigned {assigned} · \

@@ -10,6 +10,7 @@ use crate::fault::Doing;
 use crate::{Fallible, Fault};
 use pinfold_client::{Client, Options};
 use pinfold_conformance::process::ServerProcess;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -138,7 +139,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Ends the fleet, and answers the tasks that were submitted, in the order of the corpus.
+    /// The tasks that were submitted, in the order of the corpus.
     pub(super) fn tasks(&self) -> &[pinfold_recipes::TaskId] {
         self.submitter.tasks()
     }
@@ -149,5 +150,8 @@ fn start_server(binary: &Path, folder: &Path, port: u16) -> Fallible<ServerProce
     std::fs::write(&config, format!("tickTime={TICK_MS}\n")).doing(config.display())?;
     let arguments = ["--config".into(), config.into_os_string()];
     let data = folder.join("data");
-    ServerProcess::pinfold_with(binary, &data, port, &arguments).map_err(Fault::new)
+    let log = folder.join("server.log");
+    let log = File::options().create(true).append(true).open(&log).doing(log.display())?;
+    let started = ServerProcess::pinfold_with(binary, &data, port, &arguments, log.into());
+    started.map_err(Fault::new)
 }
