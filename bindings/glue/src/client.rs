@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::fork::Owner;
-use crate::inbox::{Inbox, SessionSink};
+use crate::inbox::{Inbox, SessionSink, Slot};
 use crate::op::Carrier;
 use crate::recipe::Recipes;
 use crate::waker::{WakeFd, Waker};
@@ -124,16 +124,25 @@ impl Client {
         op: Op,
         timeout: Option<Duration>,
     ) -> Result<Value, Error> {
-        let slot = self.0.inbox.expect(ticket);
-        if let Err(error) = self.submit_as(ticket, op) {
-            self.0.inbox.forget(ticket);
-            return Err(error);
-        }
-        slot.wait(timeout).unwrap_or_else(|| {
+        let call = self.begin(ticket, op)?;
+        call.wait(timeout).unwrap_or_else(|| {
             self.0.inbox.forget(ticket);
             // The completion may have come between the time limit and `forget`.
-            slot.wait(Some(Duration::ZERO)).unwrap_or_else(|| Err(Error::timeout()))
+            call.wait(Some(Duration::ZERO)).unwrap_or_else(|| Err(Error::timeout()))
         })
+    }
+
+    /// Submits an operation whose completion is waited for in pieces, past the inbox: for hosts
+    /// that have to look at something else now and then while they wait, such as signals.
+    ///
+    /// # Errors
+    /// Those of [`Client::submit`].
+    pub fn begin(&self, ticket: Ticket, op: Op) -> Result<Call, Error> {
+        let slot = self.0.inbox.expect(ticket);
+        // Made first: a refused operation is forgotten by the drop.
+        let call = Call { inbox: self.0.inbox.clone(), ticket, slot };
+        self.submit_as(ticket, op)?;
+        Ok(call)
     }
 
     /// Takes at most `max` items of the inbox, in the session's order; never blocks.
@@ -229,6 +238,26 @@ impl Client {
         if self.0.owner.check().is_ok() {
             self.0.inbox.wait_closed(timeout);
         }
+    }
+}
+
+/// An operation under way that somebody waits for. Dropping it does not undo the operation.
+pub struct Call {
+    inbox: Arc<Inbox>,
+    ticket: Ticket,
+    slot: Arc<Slot>,
+}
+
+impl Call {
+    /// Waits for the completion, which comes once; `None` when the time limit passed first.
+    pub fn wait(&self, timeout: Option<Duration>) -> Option<Result<Value, Error>> {
+        self.slot.wait(timeout)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.inbox.forget(self.ticket);
     }
 }
 

@@ -21,7 +21,7 @@ mod server;
 mod value;
 mod waker;
 
-pub use client::{Client, Ticket};
+pub use client::{Call, Client, Ticket};
 pub use error::{Error, Outcome, name_of};
 pub use op::Op;
 pub use options::Options;

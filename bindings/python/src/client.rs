@@ -7,6 +7,10 @@ use pinfold_glue as glue;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How often a waiting call looks for signals, so that Ctrl-C ends it.
+const SIGNALS: Duration = Duration::from_millis(100);
 
 /// One session. What waits does so with the interpreter released.
 #[pyclass(frozen, module = "pinfold._native")]
@@ -68,10 +72,14 @@ impl Client {
     }
 
     fn call_as<'py>(&self, py: Python<'py>, ticket: u64, op: &Op) -> PyResult<Bound<'py, PyAny>> {
-        let op = op.inner.clone();
-        match py.detach(|| self.inner.call_as(ticket, op, None)) {
-            Ok(value) => value::object(py, value),
-            Err(error) => Err(raised(py, &error)),
+        let begun = self.inner.begin(ticket, op.inner.clone());
+        let call = begun.map_err(|error| raised(py, &error))?;
+        loop {
+            match py.detach(|| call.wait(Some(SIGNALS))) {
+                Some(Ok(value)) => return value::object(py, value),
+                Some(Err(error)) => return Err(raised(py, &error)),
+                None => py.check_signals()?,
+            }
         }
     }
 

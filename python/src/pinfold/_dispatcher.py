@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from ._vocabulary import WouldDeadlockError
 logger = logging.getLogger("pinfold")
 
 _BATCH = 256
+_SIGNALS = 0.1
 
 
 class Dispatcher:
@@ -21,6 +23,7 @@ class Dispatcher:
 
     def __init__(self, native: _native.Client) -> None:
         self._native = native
+        self._process = os.getpid()
         self.router = Router(self._call, self._unawaited)
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -44,7 +47,7 @@ class Dispatcher:
             return
         with self._starting:
             if self._thread is None:
-                self._drain()
+                self._drain_here()
                 return
         self._thread.join()
 
@@ -57,6 +60,14 @@ class Dispatcher:
         # `wait` is false when the process has forked: then nothing will come.
         while not self.router.closed and self._native.wait(None):
             self.router.route(self._native.drain(_BATCH))
+
+    def _drain_here(self) -> None:
+        # In pieces, so that a signal is seen.
+        while not self.router.closed:
+            if self._native.wait(_SIGNALS):
+                self.router.route(self._native.drain(_BATCH))
+            elif os.getpid() != self._process:
+                return
 
     @staticmethod
     def _call(callback: Callable[..., object], *arguments: Any) -> None:
