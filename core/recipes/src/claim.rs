@@ -6,6 +6,7 @@
 //! worker lives.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -34,6 +35,8 @@ pub struct Claim {
     pub attempt: u32,
     holding: Holding,
     client: Client,
+    /// Brought to its end: a second end would be told a success that is not its own.
+    ended: AtomicBool,
 }
 
 impl Claim {
@@ -44,7 +47,16 @@ impl Claim {
 
     /// True while work on the task may go on, by this process's monotonic clock.
     pub fn is_held(&self) -> bool {
-        session::is_alive(&self.client)
+        !self.ended.load(Ordering::Acquire) && session::is_alive(&self.client)
+    }
+
+    async fn end(&self, end: End) -> Result<(), Error> {
+        if self.ended.load(Ordering::Acquire) {
+            return Err(self.holding.gone());
+        }
+        self.holding.settle(&self.client, &end).await?;
+        self.ended.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Commits the result.
@@ -55,7 +67,7 @@ impl Claim {
     /// committed with the last breath.
     pub async fn complete(&self, result: Bytes) -> Result<(), Error> {
         check_size("the result", &result)?;
-        self.holding.settle(&self.client, &End::Done(result)).await
+        self.end(End::Done(result)).await
     }
 
     /// Gives the task up for this attempt: it waits for the next one, or becomes a dead letter
@@ -65,7 +77,7 @@ impl Claim {
     /// The session's end, or what the server refuses.
     pub async fn fail(&self, reason: impl Into<String>) -> Result<(), Error> {
         let end = End::Failed { reason: reason.into(), max_attempts: DEFAULT_MAX_ATTEMPTS };
-        self.holding.settle(&self.client, &end).await
+        self.end(end).await
     }
 
     /// Gives the task back untouched, without counting the attempt.
@@ -73,7 +85,7 @@ impl Claim {
     /// # Errors
     /// The session's end, or what the server refuses.
     pub async fn release(&self) -> Result<(), Error> {
-        self.holding.settle(&self.client, &End::Returned).await
+        self.end(End::Returned).await
     }
 }
 
@@ -300,7 +312,8 @@ impl Claimer {
             version: stat.version,
         };
         let (task, client) = (task.clone(), self.client.clone());
-        Ok(Some(Claim { task, payload, attempt: head.attempt, holding, client }))
+        let ended = AtomicBool::new(false);
+        Ok(Some(Claim { task, payload, attempt: head.attempt, holding, client, ended }))
     }
 
     /// Takes back what a vanished worker left.

@@ -10,6 +10,7 @@ const CONNECTION_LOSS: i32 = -4;
 pub(crate) const NO_NODE: i32 = -101;
 pub(crate) const BAD_VERSION: i32 = -103;
 pub(crate) const NODE_EXISTS: i32 = -110;
+pub(crate) const NOT_EMPTY: i32 = -111;
 const IN_FLIGHT_FULL: i32 = -1001;
 pub(crate) const CLAIM_LOST: i32 = -1005;
 const NOT_CONNECTED: i32 = -1009;

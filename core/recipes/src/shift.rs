@@ -9,7 +9,8 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use pinfold_client::{
-    Acl, AddWatchMode, Client, CreateMode, Error, EventKind, SessionState, Stat, Watch, WatchEvent,
+    Acl, AddWatchMode, Client, CreateMode, Error, EventKind, MultiOp, SessionState, Stat, Watch,
+    WatchEvent,
 };
 use tokio::sync::watch;
 
@@ -21,7 +22,8 @@ use crate::layout::{Layout, Place};
 use crate::master::{prepare, renew};
 use crate::record::{TaskHead, TaskId, WorkerHead, decode, encode};
 use crate::session::{
-    self, Fault, NODE_EXISTS, connected, fault, is_over, pause, refuse, session_over,
+    self, Fault, NO_NODE, NODE_EXISTS, NOT_EMPTY, connected, fault, is_over, pause, refuse,
+    session_over,
 };
 use crate::worker::{Assignment, WorkerEvent, WorkerOptions};
 
@@ -142,8 +144,8 @@ impl Shift {
             }
             let again = tokio::select! {
                 biased;
-                () = session::halted(&mut stopped) => break Ok(()),
-                again = self.take_again(czxid) => again,
+                () = session::halted(&mut stopped) => break self.quit(self.unregister()).await,
+                again = self.take_again() => again,
             };
             match again {
                 Ok(taken) => post = taken,
@@ -170,11 +172,11 @@ impl Shift {
 
     /// Registers again: on a new session, or on the old one when it turns out to live. Then the
     /// old registration goes first, so that the master takes back what was given to it.
-    async fn take_again(&mut self, czxid: i64) -> Result<Post, Error> {
+    async fn take_again(&mut self) -> Result<Post, Error> {
         loop {
             let taken = async {
                 connected(&self.client).await?;
-                self.unregister(czxid).await?;
+                self.unregister().await?;
                 Post::take(&self.client, &self.layout, &self.options).await
             };
             match taken.await {
@@ -196,11 +198,12 @@ impl Shift {
         }
     }
 
-    /// Removes the registration with this czxid, if it is there.
-    async fn unregister(&self, czxid: i64) -> Result<(), Error> {
+    /// Removes the registration if it is this session's.
+    async fn unregister(&self) -> Result<(), Error> {
         let path = self.layout.worker(&self.options.id);
+        let own = self.client.session().map_or(0, |session| session.id);
         let found = self.client.exists(&path).await?;
-        if found.is_some_and(|stat| stat.czxid == czxid) {
+        if found.is_some_and(|stat| stat.ephemeral_owner == own) {
             present(self.client.delete(&path, -1).await)?;
         }
         Ok(())
@@ -209,23 +212,86 @@ impl Shift {
     /// The orderly end: no new tasks, then what is in hand is committed or given back.
     async fn leave(&self, post: &Post) -> Result<(), Error> {
         let leaving = async {
-            self.book.settled().await;
-            let back = self.book.idle();
-            for (holding, client) in back.iter().filter_map(|task| self.book.begin(task)) {
-                let returned = holding.settle(&client, &End::Returned).await;
-                self.book.finish(&holding, false);
-                returned?;
+            for task in self.book.idle() {
+                self.book.strike(&task);
             }
-            self.unregister(post.czxid).await
+            self.book.settled().await;
+            let mut round = 0;
+            loop {
+                match self.give_back(post).await {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => {}
+                    Err(error) if fault(&error) == Fault::Connection => {
+                        connected(&self.client).await?;
+                    }
+                    Err(error) => return Err(error),
+                }
+                pause(round).await;
+                round += 1;
+            }
         };
+        self.quit(leaving).await
+    }
+
+    /// Runs the last steps of a stop; the session's end is an end as well.
+    async fn quit(&self, last: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
         tokio::select! {
-            outcome = leaving => match outcome {
-                // Gone with the session, or by itself: that is an end as well.
-                Err(error) if fault(&error) == Fault::Refused
-                    && error.code() != session::CLAIM_LOST => Err(error),
+            outcome = last => match outcome {
+                Err(error) if fault(&error) == Fault::Refused => Err(error),
                 _ => Ok(()),
             },
             _ = session::lapsed(&self.client) => Ok(()),
+        }
+    }
+
+    /// Gives back what is assigned, then leaves; false when something was assigned meanwhile.
+    /// The master is told of no capacity first, or it would give the same tasks again.
+    async fn give_back(&self, post: &Post) -> Result<bool, Error> {
+        let worker = self.layout.worker(&self.options.id);
+        let desk = self.layout.desk(&self.options.id);
+        let head = WorkerHead { capacity: 0, abilities: Vec::new() };
+        if present(self.client.set(&worker, encode(&head, b""), -1).await)?.is_none() {
+            return Ok(true);
+        }
+        let names = present(self.client.get_children(&desk).await)?.unwrap_or_default().0;
+        let mut older = false;
+        for task in names.iter().filter_map(|name| TaskId::parse(name)) {
+            let path = self.layout.assignment(&self.options.id, &task);
+            let Some((data, stat)) = present(self.client.get(&path).await)? else { continue };
+            match decode::<TaskHead>(&data) {
+                Ok((head, payload)) if stat.czxid > post.czxid => {
+                    let holding = self.holding(task, head, payload, &stat);
+                    holding.settle(&self.client, &End::Returned).await?;
+                }
+                // Not this life's: the master takes it back.
+                _ => older = true,
+            }
+        }
+        if older {
+            self.unregister().await?;
+            return Ok(true);
+        }
+        // Refused as a whole while something is assigned.
+        let both = [worker, desk].map(|path| MultiOp::Delete { path, version: -1 });
+        match self.client.multi(both.to_vec()).await {
+            Err(error) if error.code() == NOT_EMPTY => Ok(false),
+            Err(error) if error.code() == NO_NODE => {
+                self.unregister().await?;
+                Ok(true)
+            }
+            outcome => outcome.map(|_| true),
+        }
+    }
+
+    fn holding(&self, task: TaskId, head: TaskHead, payload: Bytes, stat: &Stat) -> Holding {
+        Holding {
+            layout: self.layout.clone(),
+            worker: self.options.id.clone(),
+            task,
+            head,
+            payload,
+            czxid: stat.czxid,
+            version: stat.version,
         }
     }
 
@@ -355,15 +421,7 @@ impl News<'_> {
             attempt: head.attempt,
             token: stat.czxid,
         };
-        let holding = Holding {
-            layout: shift.layout.clone(),
-            worker: shift.options.id.clone(),
-            task,
-            head,
-            payload,
-            czxid: stat.czxid,
-            version: stat.version,
-        };
+        let holding = shift.holding(task, head, payload, &stat);
         if shift.book.add(holding, shift.client.clone()) {
             shift.feed.push(WorkerEvent::Assigned(assignment));
         }

@@ -1,0 +1,121 @@
+//! Leader election on a real server, also over broken connections.
+
+mod fleet;
+
+use bytes::Bytes;
+use fleet::{CREATES, Fleet, children, connect, expired};
+use pinfold_recipes::LeaderElection;
+
+#[tokio::test]
+async fn the_lead_goes_from_one_to_the_next() {
+    let fleet = Fleet::start();
+    let path = fleet.root("election");
+    let (a, b) = (fleet.client().await, fleet.client().await);
+    let first = LeaderElection::new(a, &path);
+    let second = LeaderElection::new(b.clone(), &path);
+    assert_eq!(second.leader().await.expect("no leader"), None);
+
+    let lead = first.campaign(Bytes::from_static(b"A")).await.expect("A leads");
+    assert!(lead.is_held());
+    let seen = second.leader().await.expect("read").expect("a leader");
+    assert_eq!((seen.data.as_ref(), seen.token), (&b"A"[..], lead.token()));
+
+    let waiting = tokio::spawn(async move { second.campaign(Bytes::from_static(b"B")).await });
+    let (token, check) = (lead.token(), lead.check());
+    lead.resign().await.expect("resigned");
+    let lead = waiting.await.expect("joined").expect("B leads");
+    assert!(lead.token() > token, "the fencing token grows");
+
+    let refused = b.multi(vec![check]).await.expect_err("A's check is refused");
+    assert_eq!((refused.code(), refused.op_index()), (-101, Some(0)));
+    b.multi(vec![lead.check()]).await.expect("B's check is taken");
+}
+
+#[tokio::test]
+async fn a_withdrawn_candidate_is_gone() {
+    let fleet = Fleet::start();
+    let path = fleet.root("election");
+    let client = fleet.client().await;
+    let election = LeaderElection::new(client.clone(), &path);
+    let lead = election.campaign(Bytes::new()).await.expect("leads");
+    let mut seen = election.observe();
+    let first = seen.next().await.flatten().expect("the leader");
+    assert_eq!(first.token, lead.token());
+
+    let rival = LeaderElection::new(client.clone(), &path);
+    tokio::select! {
+        _ = rival.campaign(Bytes::new()) => panic!("two leaders"),
+        // The rival waits once its candidate is there.
+        () = async { while children(&client, &path).await.len() < 2 {} } => {}
+    }
+    drop(lead);
+    // Nobody is left: the one was dropped, the other withdrawn.
+    while seen.next().await.expect("observed").is_some() {}
+    assert_eq!(election.leader().await.expect("read"), None);
+}
+
+#[tokio::test]
+async fn a_create_with_a_lost_reply_is_found_again() {
+    let fleet = Fleet::start();
+    let path = fleet.root("election");
+    let direct = fleet.client().await;
+    let warm = LeaderElection::new(direct.clone(), &path);
+    warm.campaign(Bytes::new()).await.expect("leads").resign().await.expect("resigned");
+
+    let proxy = fleet.proxy().await;
+    let client = connect(&proxy.hosts).await;
+    proxy.cut_after(CREATES);
+    let lead = LeaderElection::new(client, &path).campaign(Bytes::new()).await.expect("leads");
+    assert!(proxy.was_cut());
+    let names = children(&direct, &path).await;
+    assert_eq!(names.len(), 1, "one campaign has one candidate: {names:?}");
+    assert!(lead.candidate().ends_with(&names[0]));
+    assert!(lead.is_held());
+}
+
+#[tokio::test]
+async fn leading_ends_before_another_can_lead() {
+    let fleet = Fleet::start();
+    let path = fleet.root("election");
+    let proxy = fleet.proxy().await;
+    let (a, b) = (connect(&proxy.hosts).await, fleet.client().await);
+    let lead = LeaderElection::new(a.clone(), &path).campaign(Bytes::new()).await.expect("leads");
+    proxy.silence();
+    let next = LeaderElection::new(b, &path);
+    let (next, reason) = tokio::join!(next.campaign(Bytes::new()), lead.lost());
+    assert!(!lead.is_held(), "{reason}");
+    assert!(next.expect("the other leads").token() > lead.token());
+    proxy.open();
+    expired(&a).await;
+    let error = a.multi(vec![lead.check()]).await.expect_err("the session is over");
+    assert_eq!(error.name(), "SESSION_EXPIRED");
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_not_the_end_of_leading() {
+    let fleet = Fleet::start();
+    let path = fleet.root("election");
+    let proxy = fleet.proxy().await;
+    let client = connect(&proxy.hosts).await;
+    let election = LeaderElection::new(client.clone(), &path);
+    let lead = election.campaign(Bytes::new()).await.expect("leads");
+    let mut states = client.states();
+    states.mark_unchanged();
+    proxy.close();
+    states.changed().await.expect("suspended");
+    proxy.open();
+    states.wait_for(|state| state.is_connected()).await.expect("attached again");
+    assert!(lead.is_held());
+    client.multi(vec![lead.check()]).await.expect("still ours");
+}
+
+#[tokio::test]
+async fn a_removed_candidate_leads_no_more() {
+    let fleet = Fleet::start();
+    let path = fleet.root("election");
+    let (a, b) = (fleet.client().await, fleet.client().await);
+    let lead = LeaderElection::new(a, &path).campaign(Bytes::new()).await.expect("leads");
+    b.delete(lead.candidate(), -1).await.expect("deleted by an operator");
+    assert_eq!(lead.lost().await, "the candidate was removed");
+    assert!(!lead.is_held());
+}
