@@ -24,7 +24,7 @@ pub(crate) fn initial(config: &Config, address: IpAddr) -> Vec<Id> {
 pub(crate) fn check(config: &Config, packet: &AuthPacket) -> Result<Vec<Id>, ErrorCode> {
     match packet.scheme.as_str() {
         "digest" => {
-            let bytes = packet.auth.as_deref().unwrap_or_default();
+            let bytes = packet.auth.as_deref().ok_or(ErrorCode::AuthFailed)?;
             let text = std::str::from_utf8(bytes).map_err(|_| ErrorCode::AuthFailed)?;
             let id = digest_id(text);
             let is_super = config.super_digest.as_deref() == Some(&id);

@@ -1,6 +1,5 @@
 //! One client's connection: requests in, answers and events out, each in order.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -8,7 +7,6 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use pinfold_proto::{ErrorCode, FrameDecoder, Id};
-use pinfold_state::StateMachine;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -27,7 +25,9 @@ use crate::shared::{Shared, lock};
 const BACKLOG_BYTES: usize = 8 << 20;
 /// A client that lets this many bytes of answers and events pile up is cut off; its session
 /// stays, and it can come back.
-const OUTPUT_LIMIT: usize = 256 << 20;
+const OUTPUT_LIMIT: usize = 1 << 30;
+/// What the answer to a read is expected to weigh before the first one is known.
+const FIRST_GUESS: usize = 16 << 10;
 /// Most bytes taken from a socket at once.
 const READ_BYTES: usize = 64 << 10;
 
@@ -40,8 +40,11 @@ pub(crate) struct Connection {
     auth: Mutex<Arc<Vec<Id>>>,
     activity: OnceLock<Arc<Activity>>,
     output: Mutex<Output>,
-    queue: Mutex<VecDeque<Pending>>,
+    /// Requests that the pipeline has yet to answer, and their bytes.
     submitted: AtomicUsize,
+    submitted_bytes: AtomicUsize,
+    /// What the next answer to a read may weigh, going by the last ones.
+    answer_guess: AtomicUsize,
     output_ready: Notify,
     room: Notify,
     killed: AtomicBool,
@@ -57,17 +60,6 @@ struct Output {
     last: bool,
 }
 
-/// Requests whose answers are not yet in the output.
-#[derive(Debug)]
-enum Pending {
-    /// The pipeline will answer.
-    Ordered,
-    /// To be answered from the state when everything before it has been.
-    Read { xid: i32, read: Read, received: Instant },
-    /// To be answered with an error, after which the connection ends.
-    Refused { xid: i32, error: ErrorCode },
-}
-
 impl Connection {
     pub(crate) fn new(id: u64, peer: SocketAddr, auth: Vec<Id>) -> Connection {
         Connection {
@@ -77,8 +69,9 @@ impl Connection {
             auth: Mutex::new(Arc::new(auth)),
             activity: OnceLock::new(),
             output: Mutex::new(Output::default()),
-            queue: Mutex::new(VecDeque::new()),
             submitted: AtomicUsize::new(0),
+            submitted_bytes: AtomicUsize::new(0),
+            answer_guess: AtomicUsize::new(FIRST_GUESS),
             output_ready: Notify::new(),
             room: Notify::new(),
             killed: AtomicBool::new(false),
@@ -155,46 +148,38 @@ impl Connection {
         self.killed_notify.notify_one();
     }
 
-    /// An ordered request was answered, or dropped; what waits behind it may go on.
+    /// A request that the pipeline had was answered, or dropped.
     pub(crate) fn ordered_done(&self, bytes: usize) {
-        let mut queue = lock(&self.queue);
-        if let Some(Pending::Ordered) = queue.front() {
-            queue.pop_front();
-        }
-        drop(queue);
-        self.submitted.fetch_sub(bytes, Ordering::AcqRel);
+        self.submitted_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.submitted.fetch_sub(1, Ordering::Release);
+    }
+
+    /// True when every request so far has been answered, so that a read may be answered here.
+    fn is_caught_up(&self) -> bool {
+        self.submitted.load(Ordering::Acquire) == 0
+    }
+
+    /// Appends the answer to a read, and remembers its size.
+    pub(crate) fn append_answer(&self, write: impl FnOnce(&mut BytesMut)) {
+        let mut size = 0;
+        self.append(|out| {
+            let before = out.len();
+            write(out);
+            size = out.len() - before;
+        });
+        let guess = self.answer_guess.load(Ordering::Relaxed);
+        self.answer_guess.store(size.max(guess / 8 * 7), Ordering::Relaxed);
     }
 
     fn is_backlogged(&self) -> bool {
-        self.submitted.load(Ordering::Acquire) + lock(&self.output).bytes.len() > BACKLOG_BYTES
+        let output = lock(&self.output).bytes.len();
+        self.submitted_bytes.load(Ordering::Relaxed) + output > BACKLOG_BYTES
     }
 
-    /// Answers the reads that no ordered request stands before.
-    fn answer_reads(self: &Arc<Self>, shared: &Shared) {
-        if matches!(lock(&self.queue).front(), None | Some(Pending::Ordered)) {
-            return;
-        }
-        // The state before the queue, as the pipeline takes them.
-        let state = shared.state();
-        self.answer_reads_from(shared, &state);
-    }
-
-    fn answer_reads_from(self: &Arc<Self>, shared: &Shared, state: &StateMachine) {
-        let mut queue = lock(&self.queue);
-        while let Some(pending) = queue.pop_front_if(|p| !matches!(p, Pending::Ordered)) {
-            match pending {
-                Pending::Read { xid, read, received } => {
-                    reader::answer(shared, self, state, xid, read);
-                    self.count_answer(shared, received);
-                }
-                Pending::Refused { xid, error } => {
-                    let is_auth = error == ErrorCode::AuthFailed;
-                    let zxid = if is_auth { 0 } else { state.last_zxid() };
-                    self.append_last(|out| reply::header(out, xid, zxid, error));
-                }
-                Pending::Ordered => {}
-            }
-        }
+    /// Appends an error, behind which the connection ends.
+    pub(crate) fn refuse(&self, xid: i32, zxid: i64, error: ErrorCode) {
+        let zxid = if error == ErrorCode::AuthFailed { 0 } else { zxid };
+        self.append_last(|out| reply::header(out, xid, zxid, error));
     }
 
     pub(crate) fn reset_counters(&self) {
@@ -227,7 +212,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
         pipeline: shared.pipeline(),
     };
     tokio::select! {
-        () = write_loop(&shared, &connection, output) => {}
+        () = write_loop(&connection, output) => {}
         () = input.run(&shared) => {}
         () = connection.killed_notify.notified() => {}
     }
@@ -238,10 +223,9 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     let _ = shared.pipeline().send(Message::Gone(connection));
 }
 
-async fn write_loop(shared: &Shared, connection: &Arc<Connection>, mut socket: OwnedWriteHalf) {
+async fn write_loop(connection: &Connection, mut socket: OwnedWriteHalf) {
     loop {
         connection.output_ready.notified().await;
-        connection.answer_reads(shared);
         loop {
             let (mut bytes, last) = {
                 let mut output = lock(&connection.output);
@@ -273,15 +257,27 @@ pub(crate) struct Input {
     pub(crate) pipeline: std::sync::mpsc::Sender<Message>,
 }
 
+/// Why no more frames are taken for now.
+enum Flow {
+    /// The next one is not whole yet.
+    Starved,
+    /// Too much waits for this connection already.
+    Backlogged,
+    /// The connection is to end.
+    Over,
+}
+
 impl Input {
     /// Ends when the client does, or when nothing more may be read from it.
     async fn run(mut self, shared: &Shared) {
         if handshake::receive(&mut self, shared).await {
-            while self.take_frames(shared) {
-                if !self.more().await {
-                    return;
+            loop {
+                match self.take_frames(shared) {
+                    Flow::Starved if !self.more().await => return,
+                    Flow::Starved => {}
+                    Flow::Backlogged => self.wait_for_room().await,
+                    Flow::Over => break,
                 }
-                self.wait_for_room().await;
             }
         }
         // What is to be answered goes out first; then the write loop ends the connection.
@@ -303,12 +299,15 @@ impl Input {
         }
     }
 
-    /// Takes every whole frame in the buffer; false when the connection is to end.
-    fn take_frames(&mut self, shared: &Shared) -> bool {
+    /// Takes whole frames from the buffer, as long as there is room for their answers.
+    fn take_frames(&mut self, shared: &Shared) -> Flow {
         let received = Instant::now();
         let mut submissions = Vec::new();
         let mut count = 0;
-        let go_on = loop {
+        let flow = loop {
+            if self.connection.is_backlogged() {
+                break Flow::Backlogged;
+            }
             match self.frames.decode(&mut self.buffer) {
                 Ok(Some(frame)) => {
                     count += 1;
@@ -316,13 +315,13 @@ impl Input {
                     self.connection.queued.fetch_add(1, Ordering::Relaxed);
                     shared.statistics.requests_received(1);
                     if !self.take(shared, &frame, received, &mut submissions) {
-                        break false;
+                        break Flow::Over;
                     }
                 }
-                Ok(None) => break true,
+                Ok(None) => break Flow::Starved,
                 Err(error) => {
                     tracing::warn!(peer = %self.connection.peer, %error, "connection closed");
-                    break false;
+                    break Flow::Over;
                 }
             }
         };
@@ -334,9 +333,8 @@ impl Input {
         if !submissions.is_empty() {
             let _ = self.pipeline.send(Message::Submit(submissions));
         }
-        self.connection.answer_reads(shared);
         self.connection.flush();
-        go_on
+        flow
     }
 
     fn take(
@@ -347,61 +345,59 @@ impl Input {
         submissions: &mut Vec<Submission>,
     ) -> bool {
         let Some(Request { xid, body }) = self.decoder.decode(frame) else { return false };
-        match body {
-            RequestBody::Read(read) => {
-                lock(&self.connection.queue).push_back(Pending::Read { xid, read, received });
-            }
-            RequestBody::Ordered(ordered) => {
-                lock(&self.connection.queue).push_back(Pending::Ordered);
-                self.connection.submitted.fetch_add(frame.len(), Ordering::AcqRel);
-                let is_close = matches!(ordered, Ordered::Close);
-                submissions.push(Submission {
-                    connection: self.connection.clone(),
-                    xid,
-                    ordered,
-                    auth: self.connection.auth(),
-                    bytes: frame.len(),
-                    received,
-                });
-                // Nothing is read behind a close; its answer ends the connection.
-                self.ending = is_close;
-            }
+        let body = match body {
             RequestBody::Auth(packet) => match authentication::check(&shared.config, &packet) {
                 Ok(ids) => {
                     self.connection.add_auth(ids);
-                    let read = Read::AuthDone;
-                    let pending = Pending::Read { xid, read, received };
-                    lock(&self.connection.queue).push_back(pending);
+                    RequestBody::Read(Read::AuthDone)
                 }
-                Err(error) => self.refuse(xid, error),
+                Err(error) => RequestBody::Refused(error),
             },
-            RequestBody::Refused(error) => self.refuse(xid, error),
-        }
+            body => body,
+        };
+        let ordered = match body {
+            RequestBody::Read(read) if self.connection.is_caught_up() => {
+                let ids = self.connection.auth();
+                reader::answer(shared, &shared.state(), &self.connection, &ids, xid, read);
+                self.connection.count_answer(shared, received);
+                return true;
+            }
+            // Between writes that are on their way a read has its place among them: it must see
+            // those before it and none behind it.
+            RequestBody::Read(read) => Ordered::Read(read),
+            RequestBody::Refused(error) => Ordered::Refuse(error),
+            RequestBody::Ordered(ordered) => ordered,
+            RequestBody::Auth(_) => return true,
+        };
+        // Nothing is read behind these; their answer ends the connection.
+        self.ending = matches!(ordered, Ordered::Close | Ordered::Refuse(_));
+        let bytes = match ordered {
+            Ordered::Read(_) => frame.len() + self.connection.answer_guess.load(Ordering::Relaxed),
+            _ => frame.len(),
+        };
+        self.connection.submitted_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.connection.submitted.fetch_add(1, Ordering::Relaxed);
+        submissions.push(Submission {
+            connection: self.connection.clone(),
+            xid,
+            ordered,
+            auth: self.connection.auth(),
+            bytes,
+            received,
+        });
         !self.ending
-    }
-
-    /// Answers with an error, in its turn, and lets nothing follow it.
-    fn refuse(&mut self, xid: i32, error: ErrorCode) {
-        lock(&self.connection.queue).push_back(Pending::Refused { xid, error });
-        self.ending = true;
     }
 }
 
 impl Submission {
-    /// Appends the answer; call `pass` then, and `finish` once the state is no longer held.
+    /// Appends the answer; call `finish` once the state is no longer held.
     pub(crate) fn answer(&self, form: &Form, zxid: i64, outcome: &pinfold_state::Outcome) {
         self.connection.append(|out| reply::outcome(out, self.xid, zxid, form, outcome));
     }
 
-    /// Answers the reads that stood behind this request, from the state as the request left it:
-    /// the next one of the same connection may be applied right after it.
-    pub(crate) fn pass(&self, shared: &Shared, state: &StateMachine) {
-        self.connection.ordered_done(self.bytes);
-        self.connection.answer_reads_from(shared, state);
-    }
-
-    /// Lets everything go out.
+    /// Lets what waits behind this request go on, and everything go out.
     pub(crate) fn finish(&self, shared: &Shared) {
+        self.connection.ordered_done(self.bytes);
         self.connection.count_answer(shared, self.received);
         self.connection.flush();
     }

@@ -10,13 +10,25 @@ use pinfold_state::{Applied, Entry, Outcome, StateMachine, TreeEvent, acl};
 use crate::connection::Connection;
 use crate::error::ServerError;
 use crate::pipeline::{Opening, Owner, Pipeline, Submission, Waiting};
+use crate::reader;
 use crate::reply::{self, Form};
 use crate::request::Ordered;
 use crate::shared::{Shared, lock};
 
+/// Reads that are answered here before other readers get a turn.
+const TURNS: usize = 256;
+
+/// What could not be applied yet.
+pub(crate) struct Rest {
+    pub(crate) entries: Vec<Committed>,
+    /// It may be tried again at once.
+    pub(crate) more: bool,
+}
+
 /// What is left to do when the state is no longer held.
 #[derive(Default)]
 struct Aftermath {
+    turns: usize,
     finished: Vec<Submission>,
     flush: BTreeMap<u64, Arc<Connection>>,
 }
@@ -29,14 +41,11 @@ impl Aftermath {
 }
 
 impl<C: Consensus> Pipeline<C> {
-    /// Applies entries, in order. Gives back those that have to wait for an earlier sync.
+    /// Applies entries, in order. Gives back those whose turn has not come.
     ///
     /// Events and answers are appended while the state is held: whoever reads a change afterwards
     /// finds its event already in the output before the answer.
-    pub(crate) fn apply_chunk(
-        &mut self,
-        chunk: Vec<Committed>,
-    ) -> Result<Vec<Committed>, ServerError> {
+    pub(crate) fn apply_chunk(&mut self, chunk: Vec<Committed>) -> Result<Rest, ServerError> {
         let shared = self.shared.clone();
         let mut after = Aftermath::default();
         let mut state = shared.state_mut();
@@ -53,11 +62,12 @@ impl<C: Consensus> Pipeline<C> {
             };
             let applied = state.apply(&entry);
             deliver(&shared, &applied.events, &mut after);
-            self.conclude(&state, &entry, applied, owner, &mut after);
+            self.conclude(&entry, applied, owner, &mut after);
         }
         drop(state);
+        let more = after.turns >= TURNS;
         after.settle(&shared);
-        Ok(rest.collect())
+        Ok(Rest { entries: rest.collect(), more })
     }
 
     /// The entry and its owner, if this server proposed what was decided.
@@ -82,20 +92,36 @@ impl<C: Consensus> Pipeline<C> {
     /// Answers what waits at the front for no entry; false when it has to wait on.
     fn pass_barriers(&mut self, state: &StateMachine, after: &mut Aftermath) -> bool {
         loop {
+            if after.turns >= TURNS {
+                return false;
+            }
             match self.waiting.front() {
                 None | Some(Waiting::Entry { .. }) => return true,
                 Some(Waiting::Sync { confirmed: false, .. }) => return false,
-                Some(Waiting::Sync { .. } | Waiting::Attach(_)) => {}
+                Some(Waiting::Sync { .. } | Waiting::Attach(_) | Waiting::Turn(_)) => {}
             }
             match self.waiting.pop_front() {
                 Some(Waiting::Attach(opening)) => self.attach(state, opening, after),
+                Some(Waiting::Turn(mut owner)) => {
+                    after.turns += 1;
+                    let ordered = std::mem::replace(&mut owner.ordered, Ordered::Close);
+                    let (connection, xid) = (&owner.connection, owner.xid);
+                    match ordered {
+                        Ordered::Read(read) => {
+                            let shared = &self.shared;
+                            reader::answer(shared, state, connection, &owner.auth, xid, read);
+                        }
+                        Ordered::Refuse(error) => connection.refuse(xid, state.last_zxid(), error),
+                        _ => {}
+                    }
+                    after.finished.push(owner);
+                }
                 Some(Waiting::Sync { mut owner, .. }) => {
                     if let Ordered::Sync { path } = &mut owner.ordered {
                         let (xid, path) = (owner.xid, std::mem::take(path));
                         let zxid = state.last_zxid();
                         owner.connection.append(|out| reply::synced(out, xid, zxid, path));
                     }
-                    owner.pass(&self.shared, state);
                     after.finished.push(owner);
                 }
                 _ => {}
@@ -134,14 +160,7 @@ impl<C: Consensus> Pipeline<C> {
         after.flush.insert(connection.id, connection);
     }
 
-    fn conclude(
-        &mut self,
-        state: &StateMachine,
-        entry: &Entry,
-        applied: Applied,
-        owner: Owner,
-        after: &mut Aftermath,
-    ) {
+    fn conclude(&mut self, entry: &Entry, applied: Applied, owner: Owner, after: &mut Aftermath) {
         let id = entry.session_id;
         let closed = match applied.outcome {
             Outcome::SessionClosed => {
@@ -156,13 +175,11 @@ impl<C: Consensus> Pipeline<C> {
                 submission.connection.append_last(|out| {
                     reply::outcome(out, xid, zxid, &Form::Header, &applied.outcome);
                 });
-                submission.pass(&self.shared, state);
                 after.finished.push(submission);
                 return;
             }
             Owner::Request { submission, form } => {
                 submission.answer(&form, applied.zxid, &applied.outcome);
-                submission.pass(&self.shared, state);
                 after.finished.push(submission);
             }
             Owner::NewSession { opening, password } => {

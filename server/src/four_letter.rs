@@ -65,16 +65,21 @@ fn server(shared: &Shared) -> String {
         (state.last_zxid(), state.node_count())
     };
     format!(
-        "Latency min/avg/max: {}/{:.1}/{}\nReceived: {}\nSent: {}\nConnections: {}\n\
+        "Latency min/avg/max: {}/{}/{}\nReceived: {}\nSent: {}\nConnections: {}\n\
          Outstanding: {}\nZxid: {zxid:#x}\nMode: standalone\nNode count: {nodes}\n",
         latency.min_ms,
-        latency.average_ms,
+        decimal(latency.average_ms),
         latency.max_ms,
         shared.statistics.received(),
         shared.statistics.sent(),
         lock(&shared.connections).len(),
         shared.statistics.outstanding(),
     )
+}
+
+/// As Java prints it: at most four digits behind the point, at least one.
+fn decimal(value: f64) -> String {
+    format!("{:?}", (value * 10_000.0).round() / 10_000.0)
 }
 
 fn brief(connection: &Connection) -> String {
@@ -125,7 +130,7 @@ fn monitor(shared: &Shared) -> String {
         ("version", format!("{VERSION}, built on pinfold")),
         ("server_state", "standalone".to_owned()),
         ("peer_state", "leading - broadcast".to_owned()),
-        ("avg_latency", format!("{:.4}", latency.average_ms)),
+        ("avg_latency", decimal(latency.average_ms)),
         ("max_latency", latency.max_ms.to_string()),
         ("min_latency", latency.min_ms.to_string()),
         ("packets_received", shared.statistics.received().to_string()),
@@ -149,9 +154,9 @@ fn monitor(shared: &Shared) -> String {
 fn configuration(shared: &Shared) -> String {
     let config = &shared.config;
     let (min, max) = config.session_timeouts_ms();
-    let (host, port) = config.listen.rsplit_once(':').unwrap_or((&config.listen, ""));
+    let port = config.listen.rsplit(':').next().unwrap_or("");
     format!(
-        "clientPort={port}\nclientPortAddress={host}\nsecureClientPort=-1\ndataDir={dir}\n\
+        "clientPort={port}\nsecureClientPort=-1\ndataDir={dir}\n\
          dataDirSize=0\ndataLogDir={dir}\ndataLogSize=0\ntickTime={}\nmaxClientCnxns={}\n\
          minSessionTimeout={min}\nmaxSessionTimeout={max}\nclientPortListenBacklog=-1\n\
          serverId=0\n",

@@ -76,6 +76,8 @@ pub(crate) enum Waiting {
     Entry { index: u64, term: u64, entry: Entry, owner: Owner },
     /// To be answered once everything before it has been applied.
     Attach(Opening),
+    /// A read or a refusal, likewise.
+    Turn(Submission),
     /// Likewise, and once the leader knows that it still is the leader.
     Sync { owner: Submission, context: u64, confirmed: bool },
 }
@@ -228,6 +230,11 @@ impl<C: Consensus> Pipeline<C> {
             Ordered::Write { op, code } => (Body::Request(op), Form::Op(code)),
             Ordered::Multi { ops, codes } => (Body::Multi(ops), Form::Multi(codes)),
             Ordered::Close => (Body::CloseSession, Form::Header),
+            ordered @ (Ordered::Read(_) | Ordered::Refuse(_)) => {
+                submission.ordered = ordered;
+                self.owners.push(Waiting::Turn(submission));
+                return;
+            }
             Ordered::Sync { path } => {
                 submission.ordered = Ordered::Sync { path };
                 self.next_context += 1;
@@ -346,16 +353,14 @@ impl<C: Consensus> Pipeline<C> {
         loop {
             let taken = self.committed.len().min(APPLY_CHUNK);
             let chunk: Vec<Committed> = self.committed.drain(..taken).collect();
-            let last = chunk.last().map(|c| (c.index, c.term));
-            let count = chunk.len();
-            let put_back = self.apply_chunk(chunk)?;
-            let held = put_back.len();
-            put_back.into_iter().rev().for_each(|c| self.committed.push_front(c));
-            if let Some((index, term)) = last
-                && held == 0
-            {
+            let places: Vec<(u64, u64)> = chunk.iter().map(|c| (c.index, c.term)).collect();
+            let rest = self.apply_chunk(chunk)?;
+            let held = rest.entries.len();
+            rest.entries.into_iter().rev().for_each(|c| self.committed.push_front(c));
+            let done = places.len() - held;
+            if let Some(&(index, term)) = places[..done].last() {
                 self.consensus.applied(index);
-                self.snapshots.applied(count as u64);
+                self.snapshots.applied(done as u64);
                 if self.snapshots.is_due() {
                     let membership = self.consensus.membership();
                     let meta = SnapshotMeta { index, term, membership };
@@ -363,7 +368,7 @@ impl<C: Consensus> Pipeline<C> {
                     self.snapshots.write(meta, image, self.shared.pipeline());
                 }
             }
-            if count == 0 || held > 0 {
+            if !rest.more && (places.is_empty() || held > 0) {
                 return Ok(());
             }
         }

@@ -9,7 +9,7 @@ use pinfold_proto::records::{
     WhoAmIResponse,
 };
 use pinfold_proto::{
-    AddWatchMode, ErrorCode, EventType, Id, MultiOp, MultiOpResult, MultiResponse, Stat, jute, path,
+    AddWatchMode, ErrorCode, EventType, Id, MultiOp, MultiOpResult, MultiResponse, Stat, jute,
 };
 use pinfold_state::StateMachine;
 
@@ -22,17 +22,18 @@ use crate::watches::{OneShot, WatchTable};
 
 /// Appends the answer to a read.
 ///
-/// The caller holds the state from the look at it until the answer is in the output and the watch is
-/// armed, so no change can come between, and the event of a later change comes after the answer.
+/// The caller holds the state from before the look at it until the answer is in the output and
+/// the watch is armed, so no change can come between, and the event of a later change comes after
+/// the answer.
 pub(crate) fn answer(
     shared: &Shared,
-    connection: &Arc<Connection>,
     state: &StateMachine,
+    connection: &Arc<Connection>,
+    ids: &[Id],
     xid: i32,
     read: Read,
 ) {
-    let ids = connection.auth();
-    let look = Look { shared, connection, state, ids: &ids, xid };
+    let look = Look { shared, connection, state, ids, xid };
     if let Err(error) = look.answer(read) {
         connection.append(|out| reply::header(out, xid, state.last_zxid(), error));
     }
@@ -92,7 +93,6 @@ impl Look<'_> {
             }
             Read::SetWatches(request) => self.set_watches(&request),
             Read::AddWatch { path, mode } => {
-                path::validate(&path).map_err(|_| ErrorCode::BadArguments)?;
                 self.watches(|table| table.add(&path, self.connection.id, mode));
                 self.ok(|out| jute::write(out, &ErrorResponse { err: 0 }));
             }
@@ -112,7 +112,7 @@ impl Look<'_> {
 
     fn ok(&self, body: impl FnOnce(&mut BytesMut)) {
         let zxid = self.state.last_zxid();
-        self.connection.append(|out| reply::ok(out, self.xid, zxid, body));
+        self.connection.append_answer(|out| reply::ok(out, self.xid, zxid, body));
     }
 
     fn watches<T>(&self, with: impl FnOnce(&mut WatchTable) -> T) -> T {

@@ -9,7 +9,7 @@ use pinfold_proto::records::{
     SetAclRequest, SetDataRequest, SetWatches, SetWatches2, SyncRequest,
 };
 use pinfold_proto::{
-    AddWatchMode, DecodeError, ErrorCode, MultiOp, MultiRequest, OpCode, WatcherType, XID_AUTH,
+    AddWatchMode, CreateMode, DecodeError, ErrorCode, MultiOp, MultiRequest, OpCode, WatcherType,
     XID_PING,
 };
 use pinfold_state::{CreateKind, Op};
@@ -95,6 +95,10 @@ pub(crate) enum Ordered {
     Sync { path: String },
     /// The client ends its session.
     Close,
+    /// A read that was asked for behind writes which are still on their way.
+    Read(Read),
+    /// An error, behind which the connection ends.
+    Refuse(ErrorCode),
 }
 
 /// Whether the server's settings allow nodes with a time to live.
@@ -112,8 +116,8 @@ impl Decoder {
         let Some(code) = OpCode::from_i32(header.op) else {
             return Some(Request { xid, body: RequestBody::Refused(ErrorCode::Unimplemented) });
         };
-        if xid == XID_PING && code == OpCode::Ping {
-            return Some(Request { xid, body: RequestBody::Read(Read::Ping) });
+        if code == OpCode::Ping {
+            return Some(Request { xid: XID_PING, body: RequestBody::Read(Read::Ping) });
         }
         let body = self.body(code, &body).unwrap_or_else(|error| {
             tracing::debug!(xid, ?code, %error, "request not decodable");
@@ -122,12 +126,14 @@ impl Decoder {
                 _ => RequestBody::Read(Read::Answer(ErrorCode::MarshallingError)),
             }
         });
-        let xid = if code == OpCode::Auth { XID_AUTH } else { xid };
         Some(Request { xid, body })
     }
 
     fn body(self, code: OpCode, body: &[u8]) -> Result<RequestBody, DecodeError> {
         use RequestBody::{Auth, Ordered as Order, Read as Local};
+        if begins_with_path(code) && body.starts_with(&[0xff; 4]) {
+            return Err(DecodeError::Invalid("the path is null".to_owned()));
+        }
         Ok(match code {
             OpCode::Create
             | OpCode::Create2
@@ -195,7 +201,14 @@ impl Decoder {
         }
     }
 
+    /// `None` for what ZooKeeper does not decode as part of a multi: reads, unknown modes.
     fn part(self, part: MultiOp) -> Option<Op> {
+        let flags = match &part {
+            MultiOp::Create(r) | MultiOp::Create2(r) | MultiOp::CreateContainer(r) => r.flags,
+            MultiOp::CreateTtl(request) => request.flags,
+            _ => 0,
+        };
+        CreateMode::from_flags(flags)?;
         Some(match part {
             MultiOp::Create(request) | MultiOp::Create2(request) => {
                 create(request, CreateKind::Plain)
@@ -208,6 +221,34 @@ impl Decoder {
             MultiOp::GetData(_) | MultiOp::GetChildren(_) => return None,
         })
     }
+}
+
+/// The operations whose first field is the path of a node.
+fn begins_with_path(code: OpCode) -> bool {
+    use OpCode::{
+        AddWatch, CheckWatches, Create, Create2, CreateContainer, CreateTtl, Delete, Exists,
+        GetAcl, GetAllChildrenNumber, GetChildren, GetChildren2, GetData, RemoveWatches, SetAcl,
+        SetData,
+    };
+    matches!(
+        code,
+        AddWatch
+            | CheckWatches
+            | Create
+            | Create2
+            | CreateContainer
+            | CreateTtl
+            | Delete
+            | Exists
+            | GetAcl
+            | GetAllChildrenNumber
+            | GetChildren
+            | GetChildren2
+            | GetData
+            | RemoveWatches
+            | SetAcl
+            | SetData
+    )
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
@@ -278,7 +319,7 @@ fn watch_request(code: OpCode, body: &[u8]) -> Result<Read, DecodeError> {
             let AddWatchRequest { path, mode } = read(body)?;
             match AddWatchMode::from_i32(mode) {
                 Some(mode) => Read::AddWatch { path, mode },
-                None => Read::Answer(ErrorCode::BadArguments),
+                None => return Err(DecodeError::Invalid(format!("{mode} is no mode of a watch"))),
             }
         }
         OpCode::CheckWatches => {
