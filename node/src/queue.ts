@@ -83,7 +83,7 @@ export class Claim {
     );
   }
 
-  /** Gives the task up for good. */
+  /** Fails this attempt; after the third the task is given up, with the reason. */
   fail(reason: string): Promise<void> {
     return this.#inbox.call(
       (to) => to.claimFail(this.#recipe, argument.text("reason", reason)),
@@ -91,7 +91,7 @@ export class Claim {
     );
   }
 
-  /** Puts the task back. */
+  /** Puts the task back; the attempt does not count. */
   release(): Promise<void> {
     return this.#inbox.call((to) => to.claimRelease(this.#recipe), record.done);
   }

@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { test } from "node:test";
-import { LeaderElection, Master, submit, TaskQueue, Worker } from "../index.mjs";
-import { connect, failing, room, seen } from "./session.mjs";
+import {
+  Client,
+  LeaderElection,
+  Master,
+  Server,
+  submit,
+  TaskQueue,
+  Worker,
+} from "../index.mjs";
+import { connect, failing, given, room, seen } from "./session.mjs";
 
 test("election: one leads, the next follows with a larger token", async (t) => {
   const [one, two] = [await connect(t), await connect(t)];
@@ -59,7 +69,12 @@ test("queue without a master: claim, complete, release, fail", async (t) => {
   assert.equal(result.worker, "w2");
   assert.equal(result.result.toString(), "result");
 
-  await (await queue.claim("w1")).fail("no good");
+  // A failed attempt is not the end: the third one is.
+  for (const attempt of [1, 2, 3]) {
+    const doomed = await queue.claim("w1");
+    assert.equal(doomed.attempt, attempt);
+    await doomed.fail("no good");
+  }
   const failed = await queue.result(dead).catch((error) => error);
   assert.equal(failed.codeName, "TASK_FAILED");
   assert.match(failed.message, /no good/);
@@ -119,24 +134,53 @@ test("master and workers: every task once, failures tried again, then given up",
   assert.equal(events.at(-1), "ended");
 });
 
-test("a worker that goes: its task is taken back and done by another", async (t) => {
-  const [client, doomed] = [await connect(t), await connect(t)];
+test("a worker that closes gives its task back, and the attempt does not count", async (t) => {
+  const [client, leaving] = [await connect(t), await connect(t)];
   const root = `${await room(client)}/app`;
   const master = await Master.start(client, root, { id: "m1" });
-  const reassigned = seen(master, ({ kind }) => kind === "task_reassigned");
-  const began = Promise.withResolvers?.() ?? resolvers();
-  await Worker.start(doomed, root, { id: "w1" }, ({ signal }) => {
-    began.resolve(signal);
+  let begun;
+  const began = new Promise((resolve) => (begun = resolve));
+  await Worker.start(leaving, root, { id: "w1" }, ({ signal }) => {
+    begun(signal);
     return new Promise(() => {});
   });
   const task = await submit(client, root, "x");
-  const signal = await began.promise;
-  await doomed.close();
+  const signal = await began;
+  await leaving.close();
   assert.ok(signal.aborted);
   const worker = await Worker.start(client, root, { id: "w2" }, () => "done");
   const { worker: by, attempt } = await new TaskQueue(client, root).result(task);
-  assert.equal(by, "w2");
-  assert.equal(attempt, 2);
+  assert.deepEqual([by, attempt], ["w2", 1]);
+  await worker.stop();
+  await master.stop();
+});
+
+test("a worker that is killed: its task is taken back and tried by another", async (t) => {
+  // Short ticks, so that the dead session expires soon.
+  const server = given ? null : await Server.start({ tickTimeMs: 200 });
+  t.after(() => server?.stop());
+  const at = given ?? server.address;
+  const client = await Client.connect(at);
+  t.after(() => client.close());
+  const root = `${await room(client)}/app`;
+  const module = new URL("../index.mjs", import.meta.url).href;
+  const code = `
+    const { Client, Worker } = await import(${JSON.stringify(module)});
+    const client = await Client.connect(${JSON.stringify(at)}, { sessionTimeoutMs: 1000 });
+    await Worker.start(client, ${JSON.stringify(root)}, { id: "w1" }, () => {
+      console.log("began");
+      return new Promise(() => {});
+    });
+  `;
+  const master = await Master.start(client, root, { id: "m1" });
+  const reassigned = seen(master, ({ kind }) => kind === "task_reassigned");
+  const child = spawn(process.execPath, ["--input-type=module", "-e", code]);
+  const task = await submit(client, root, "x");
+  await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  const worker = await Worker.start(client, root, { id: "w2" }, () => "done");
+  const { worker: by, attempt } = await new TaskQueue(client, root).result(task);
+  assert.deepEqual([by, attempt], ["w2", 2]);
   assert.equal((await reassigned).task, task);
   await worker.stop();
   await master.stop();
@@ -157,10 +201,3 @@ test("a master that stops hands over to its backup", async (t) => {
   await worker.stop();
   await second.stop();
 });
-
-/** What `Promise.withResolvers` does, for Node 20. */
-function resolvers() {
-  let resolve;
-  const promise = new Promise((settle) => (resolve = settle));
-  return { promise, resolve };
-}

@@ -2,11 +2,12 @@
 import { after } from "node:test";
 import { Client, Server } from "../index.mjs";
 
-const given = process.env.PINFOLD_HOSTS;
+/** The server that PINFOLD_HOSTS names; otherwise each test file has an embedded one. */
+export const given = process.env.PINFOLD_HOSTS;
 const server = given ? null : await Server.start();
 after(() => server?.stop());
 
-/** An embedded server of this test file, or the one that PINFOLD_HOSTS names. */
+/** Where the tests connect to. */
 export const hosts = given ?? server.address;
 
 /** A client that is closed at the end of the test. */
