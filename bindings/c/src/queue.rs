@@ -191,7 +191,8 @@ pub extern "C" fn pinfold_claim_complete_async(
     })
 }
 
-/// Gives a claimed task up for good, with the reason.
+/// Reports that a claimed task failed; it is tried again until its attempts are used up, and then
+/// given up with the reason.
 ///
 /// Errors: `PINFOLD_ERR_CLAIM_LOST` if it is no longer ours; `PINFOLD_ERR_INVALID_HANDLE`.
 #[unsafe(no_mangle)]

@@ -74,7 +74,8 @@ static void queue(pinfold_client_t *client)
     EXPECT_OK(pinfold_reply_free(reply));
 
     char *bad = submit(client, "/c-queue", "bad");
-    EXPECT_OK(pinfold_claim_fail(client, claim(client, "bad"), "no good", SOON, NULL));
+    for (int attempt = 1; attempt <= 3; attempt++)
+        EXPECT_OK(pinfold_claim_fail(client, claim(client, "bad"), "no good", SOON, NULL));
     EXPECT_STATUS(PINFOLD_ERR_TASK_FAILED,
                   pinfold_queue_result(client, "/c-queue", bad, SOON, &reply));
     EXPECT(strstr(pinfold_reply_message(reply), "no good") != NULL);

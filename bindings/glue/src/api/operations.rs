@@ -278,7 +278,8 @@ pub(super) static OPERATIONS: &[Operation] = &[
     Operation {
         name: "claim_fail",
         group: Group::Queue,
-        doc: "Gives a claimed task up for good, with the reason.",
+        doc: "Reports that a claimed task failed; it is tried again until its attempts are used \
+              up, and then given up with the reason.",
         args: &[RECIPE, arg("reason", Kind::Text, "Why.")],
         result: "done",
         errors: &["CLAIM_LOST", "INVALID_HANDLE"],
