@@ -340,3 +340,75 @@ pub(crate) fn watch_mode(mode: i32) -> Option<WatchMode> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pinfold_glue::RecipeEventKind;
+    use pinfold_glue::api::API;
+
+    /// The number that the header gives to a variant.
+    fn number(enumeration: &str, variant: &str) -> i32 {
+        let found = API.enums.iter().find(|one| one.name == enumeration);
+        let variants = found.map(|one| one.variants).unwrap_or_default();
+        let found = variants.iter().find(|one| one.name == variant);
+        found.map(|one| one.value).unwrap_or_else(|| panic!("{enumeration} has no {variant}"))
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_header() {
+        use SessionState as S;
+        assert_eq!(outcome(Outcome::NotApplied), number("outcome", "not_applied"));
+        assert_eq!(outcome(Outcome::MaybeApplied), number("outcome", "maybe_applied"));
+        assert_eq!(outcome(Outcome::SessionOver), number("outcome", "session_over"));
+        let states = [
+            (S::Connecting, "connecting"),
+            (S::Connected, "connected"),
+            (S::ReadOnly, "read_only"),
+            (S::Suspended, "suspended"),
+            (S::Expired, "expired"),
+            (S::AuthFailed, "auth_failed"),
+            (S::Closed, "closed"),
+        ];
+        for (state, name) in states {
+            assert_eq!(session_state(state), number("session_state", name));
+        }
+        let kinds = [
+            (EventKind::Created, "created"),
+            (EventKind::Deleted, "deleted"),
+            (EventKind::DataChanged, "data_changed"),
+            (EventKind::ChildrenChanged, "children_changed"),
+        ];
+        for (kind, name) in kinds {
+            assert_eq!(event_kind(kind), number("event_kind", name));
+        }
+        assert_eq!(RecipeEventKind::Ended as i32, number("recipe_event_kind", "ended"));
+    }
+
+    #[test]
+    fn modes_are_those_of_the_header() {
+        let mode = |name| create_mode(number("create_mode", name));
+        assert_eq!(mode("persistent"), Some(CreateMode::Persistent));
+        assert_eq!(mode("ephemeral"), Some(CreateMode::Ephemeral));
+        assert_eq!(mode("persistent_sequential"), Some(CreateMode::PersistentSequential));
+        assert_eq!(mode("ephemeral_sequential"), Some(CreateMode::EphemeralSequential));
+        assert_eq!(mode("container"), Some(CreateMode::Container));
+        let mode = |name| watch_mode(number("watch_mode", name));
+        assert_eq!(mode("persistent"), Some(WatchMode::Persistent));
+        assert_eq!(mode("persistent_recursive"), Some(WatchMode::PersistentRecursive));
+        assert!(create_mode(-1).is_none() && watch_mode(2).is_none());
+    }
+
+    #[test]
+    fn layouts_that_never_change() {
+        assert_eq!(size_of::<pinfold_stat_t>(), 72);
+        assert_eq!(std::mem::offset_of!(pinfold_stat_t, ephemeral_owner), 48);
+        assert_eq!(std::mem::offset_of!(pinfold_stat_t, num_children), 64);
+        assert_eq!(size_of::<pinfold_counts_t>(), 24);
+        assert_eq!(size_of::<pinfold_watcher_t>(), 3 * size_of::<usize>());
+        assert_eq!(std::mem::offset_of!(pinfold_client_options_t, size), 0);
+        assert_eq!(std::mem::offset_of!(pinfold_server_options_t, size), 0);
+        assert_eq!(std::mem::offset_of!(pinfold_watch_event_t, size), 0);
+        assert_eq!(std::mem::offset_of!(pinfold_recipe_event_t, size), 0);
+    }
+}

@@ -16,6 +16,9 @@ const SONAME: &str = "libpinfold.so.0";
 /// Warnings are errors for every C source of this repository.
 const FLAGS: &[&str] = &["-std=c11", "-D_GNU_SOURCE", "-g", "-Wall", "-Wextra", "-Werror"];
 
+/// Makes the compiler take the archive for the library, with what the archive needs.
+const STATIC: &[&str] = &["-static-libgcc"];
+
 /// Build the C library and install it under a prefix; with --test, build and run C programs
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -143,7 +146,10 @@ fn compile_with(prefix: &Path, source: &Path, extra: &[&str]) -> Fallible<PathBu
     if fresh {
         return Ok(program);
     }
-    let flags = package_flags(prefix)?;
+    let mut flags = package_flags(prefix, extra == STATIC)?;
+    if extra == STATIC {
+        flags = flags.replace("-lpinfold", "-l:libpinfold.a");
+    }
     let mut compiler = Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".into()));
     compiler.args(FLAGS).args(extra).arg("-o").arg(&program).arg(&source);
     compiler.args(flags.split_whitespace()).arg("-lpthread");
@@ -153,13 +159,17 @@ fn compile_with(prefix: &Path, source: &Path, extra: &[&str]) -> Fallible<PathBu
 }
 
 /// What a user's build would ask pkg-config for.
-fn package_flags(prefix: &Path) -> Fallible<String> {
+fn package_flags(prefix: &Path, needs_all: bool) -> Fallible<String> {
     if !step::available("pkg-config") {
         let prefix = prefix.display();
-        return Ok(format!("-I{prefix}/include -L{prefix}/lib -lpinfold"));
+        let rest = if needs_all { " -lpthread -ldl -lm" } else { "" };
+        return Ok(format!("-I{prefix}/include -L{prefix}/lib -lpinfold{rest}"));
     }
     let mut config = Command::new("pkg-config");
     config.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
+    if needs_all {
+        config.arg("--static");
+    }
     step::output(config.args(["--cflags", "--libs", "pinfold"]))
 }
 
@@ -225,14 +235,16 @@ fn run_programs(prefix: &Path) -> Fallible<Results> {
             .and_then(|program| step::output(&mut Command::new(program)).map(drop));
         results.push((name, result));
     }
-    eprintln!("  hello");
-    results.push(("hello".to_owned(), run_hello(prefix)));
+    for (name, extra) in [("hello", &[] as &[&str]), ("hello, linked statically", STATIC)] {
+        eprintln!("  {name}");
+        results.push((name.to_owned(), run_hello(prefix, extra)));
+    }
     Ok(results)
 }
 
-fn run_hello(prefix: &Path) -> Fallible {
+fn run_hello(prefix: &Path, extra: &[&str]) -> Fallible {
     let folder = workspace::root().join("examples/01-hello");
-    let program = compile_with(prefix, &folder.join("hello.c"), &[])?;
+    let program = compile_with(prefix, &folder.join("hello.c"), extra)?;
     let expected = fs::read_to_string(folder.join("expected.txt")).doing("expected.txt")?;
     let printed = step::output(&mut Command::new(program))?;
     if printed == expected {
