@@ -25,8 +25,22 @@ pub(crate) fn data(value: &Bound<'_, PyAny>) -> PyResult<Bytes> {
 }
 
 /// Data that may be null: `None` is ZooKeeper's null data, which is not the same as `b""`.
-pub(crate) fn nullable(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Bytes>> {
-    value.map(data).transpose()
+pub(crate) struct Data(pub(crate) Option<Bytes>);
+
+impl Data {
+    /// What a node has that was created without saying what.
+    pub(crate) const EMPTY: Data = Data(Some(Bytes::new()));
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Data {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Data> {
+        if value.is_none() {
+            return Ok(Data(None));
+        }
+        data(&value).map(|data| Data(Some(data)))
+    }
 }
 
 /// A create mode by its name, such as "ephemeral_sequential".

@@ -1,6 +1,6 @@
 //! `MultiOp`: one step of a multi.
 
-use crate::argument;
+use crate::argument::{self, Data};
 use pinfold_glue as glue;
 use pyo3::prelude::*;
 
@@ -14,10 +14,13 @@ pub(crate) struct MultiOp {
 impl MultiOp {
     /// Creates a node.
     #[staticmethod]
-    #[pyo3(signature = (path, data=None, mode="persistent", acl=None))]
+    #[pyo3(
+        signature = (path, data=Data::EMPTY, mode="persistent", acl=None),
+        text_signature = "(path, data=b'', mode='persistent', acl=None)"
+    )]
     fn create(
         path: String,
-        data: Option<&Bound<'_, PyAny>>,
+        data: Data,
         mode: &str,
         acl: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<MultiOp> {
@@ -25,28 +28,27 @@ impl MultiOp {
             Some(list) => argument::acl(list)?,
             None => glue::Acl::open_unsafe(),
         };
-        let (data, mode) = (argument::nullable(data)?, argument::create_mode(mode)?);
-        Ok(MultiOp { inner: glue::MultiOp::Create { path, data, mode, acl } })
+        let mode = argument::create_mode(mode)?;
+        Ok(MultiOp { inner: glue::MultiOp::Create { path, data: data.0, mode, acl } })
     }
 
     /// Deletes a node if its version is this one; -1 is any.
     #[staticmethod]
-    #[pyo3(signature = (path, version=-1))]
+    #[pyo3(signature = (path, version=-1), text_signature = "(path, version=-1)")]
     fn delete(path: String, version: i32) -> MultiOp {
         MultiOp { inner: glue::MultiOp::Delete { path, version } }
     }
 
     /// Replaces the data of a node if its version is this one; -1 is any.
     #[staticmethod]
-    #[pyo3(signature = (path, data, version=-1))]
-    fn set(path: String, data: Option<&Bound<'_, PyAny>>, version: i32) -> PyResult<MultiOp> {
-        let data = argument::nullable(data)?;
-        Ok(MultiOp { inner: glue::MultiOp::SetData { path, data, version } })
+    #[pyo3(signature = (path, data, version=-1), text_signature = "(path, data, version=-1)")]
+    fn set(path: String, data: Data, version: i32) -> MultiOp {
+        MultiOp { inner: glue::MultiOp::SetData { path, data: data.0, version } }
     }
 
     /// Fails the whole multi unless the node exists with this version; -1 is any.
     #[staticmethod]
-    #[pyo3(signature = (path, version=-1))]
+    #[pyo3(signature = (path, version=-1), text_signature = "(path, version=-1)")]
     fn check(path: String, version: i32) -> MultiOp {
         MultiOp { inner: glue::MultiOp::Check { path, version } }
     }

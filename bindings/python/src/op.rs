@@ -1,6 +1,6 @@
 //! `Op`: an operation, ready to be submitted.
 
-use crate::argument;
+use crate::argument::{self, Data};
 use crate::multi::MultiOp;
 use pinfold_glue as glue;
 use pyo3::prelude::*;
@@ -21,14 +21,9 @@ impl From<glue::Op> for Op {
 #[pymethods]
 impl Op {
     #[staticmethod]
-    fn create(
-        path: String,
-        data: Option<&Bound<'_, PyAny>>,
-        mode: &str,
-        acl: &Bound<'_, PyAny>,
-    ) -> PyResult<Op> {
-        let (data, mode) = (argument::nullable(data)?, argument::create_mode(mode)?);
-        Ok(glue::Op::Create { path, data, mode, acl: argument::acl(acl)? }.into())
+    fn create(path: String, data: Data, mode: &str, acl: &Bound<'_, PyAny>) -> PyResult<Op> {
+        let mode = argument::create_mode(mode)?;
+        Ok(glue::Op::Create { path, data: data.0, mode, acl: argument::acl(acl)? }.into())
     }
 
     #[staticmethod]
@@ -47,8 +42,8 @@ impl Op {
     }
 
     #[staticmethod]
-    fn set(path: String, data: Option<&Bound<'_, PyAny>>, version: i32) -> PyResult<Op> {
-        Ok(glue::Op::Set { path, data: argument::nullable(data)?, version }.into())
+    fn set(path: String, data: Data, version: i32) -> Op {
+        glue::Op::Set { path, data: data.0, version }.into()
     }
 
     #[staticmethod]

@@ -4,11 +4,10 @@
 operations, and both speak to Pinfold and to Apache ZooKeeper.
 """
 
-from . import asyncio, errors
+from . import _vocabulary, asyncio, errors
 from ._native import VERSION as __version__
 from ._native import MultiOp, Stat
 from ._vocabulary import *  # noqa: F403 - the generated module says what it exports
-from ._vocabulary import __all__ as _vocabulary_names
 from .client import Client, Watch
 from .errors import Error
 from .recipes import (
@@ -42,4 +41,4 @@ __all__ = [
     "errors",
     "submit",
 ]
-__all__ += _vocabulary_names
+__all__ += _vocabulary.__all__

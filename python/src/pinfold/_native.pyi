@@ -6,6 +6,22 @@ from typing import Any, Final, final
 
 from ._vocabulary import Acl
 
+__all__ = [
+    "CLOSED",
+    "Client",
+    "FAILURE",
+    "MultiOp",
+    "Op",
+    "RECIPE",
+    "REPLY",
+    "STATE",
+    "Server",
+    "Stat",
+    "VERSION",
+    "WATCH",
+    "api_json",
+]
+
 VERSION: Final[str]
 REPLY: Final[int]
 FAILURE: Final[int]

@@ -143,7 +143,8 @@ class Claim:
         return self._client._submit(Op.claim_complete(self._recipe, result))
 
     def fail(self, reason: str) -> Any:
-        """Gives the task up for good, with the reason."""
+        """Fails this attempt: the task waits for another, or is given up with the reason after
+        the last."""
         return self._client._submit(Op.claim_fail(self._recipe, reason))
 
     def release(self) -> Any:
