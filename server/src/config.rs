@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::ServerError;
 
@@ -35,6 +36,8 @@ pub struct Config {
     pub snapshot_every: u64,
     /// Whether nodes with a time to live may be created.
     pub extended_types: bool,
+    /// How often containers and nodes with a time to live are looked through.
+    pub collect_interval: Duration,
 }
 
 /// A whitelist of four-letter words.
@@ -73,6 +76,7 @@ impl Default for Config {
             skip_acl: false,
             snapshot_every: 100_000,
             extended_types: false,
+            collect_interval: Duration::from_secs(60),
         }
     }
 }
@@ -181,6 +185,9 @@ impl Config {
             "skipACL" => self.skip_acl = value == "yes",
             "snapCount" => self.snapshot_every = number_of(place, key, value)?,
             "extendedTypesEnabled" => self.extended_types = value.eq_ignore_ascii_case("true"),
+            "znode.container.checkIntervalMs" => {
+                self.collect_interval = Duration::from_millis(number_of(place, key, value)?);
+            }
             // Old snapshots are always purged; three are kept.
             "autopurge.snapRetainCount" | "autopurge.purgeInterval" => {}
             // Settings of an ensemble, which a standalone server has no use for either.

@@ -219,7 +219,6 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     connection.kill();
     lock(&shared.connections).remove(&id);
     lock(&shared.watches).forget(id);
-    shared.statistics.requests_dropped(connection.queued.swap(0, Ordering::Relaxed) as usize);
     let _ = shared.pipeline().send(Message::Gone(connection));
 }
 
@@ -344,7 +343,10 @@ impl Input {
         received: Instant,
         submissions: &mut Vec<Submission>,
     ) -> bool {
-        let Some(Request { xid, body }) = self.decoder.decode(frame) else { return false };
+        let Some(Request { xid, body }) = self.decoder.decode(frame) else {
+            self.connection.count_answer(shared, received);
+            return false;
+        };
         let body = match body {
             RequestBody::Auth(packet) => match authentication::check(&shared.config, &packet) {
                 Ok(ids) => {

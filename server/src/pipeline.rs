@@ -26,8 +26,6 @@ use crate::snapshots::Snapshots;
 const BATCH_BYTES: usize = 4 << 20;
 /// Entries that are applied before readers get a turn.
 const APPLY_CHUNK: usize = 256;
-/// How often containers and TTL nodes are looked through.
-const COLLECT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What the pipeline is told.
 #[derive(Debug)]
@@ -128,6 +126,7 @@ impl<C: Consensus> Pipeline<C> {
     ) -> Pipeline<C> {
         let interval = Duration::from_millis(u64::from(shared.config.tick_time_ms / 2).max(1));
         let now = Instant::now();
+        let collect_interval = shared.config.collect_interval;
         let clock = SessionClock::new(interval.as_millis() as i64, shared.elapsed_ms());
         // As ZooKeeper makes them: the server's number, the time, a counter.
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -147,7 +146,7 @@ impl<C: Consensus> Pipeline<C> {
             snapshots,
             interval,
             next_tick: now + interval,
-            next_collect: now + COLLECT_INTERVAL,
+            next_collect: now + collect_interval,
             next_session,
             next_context: 0,
             last_time_ms: 0,
@@ -225,6 +224,12 @@ impl<C: Consensus> Pipeline<C> {
 
     fn submit(&mut self, mut submission: Submission) {
         let session_id = submission.connection.session_id();
+        let current = self.attached.get(&session_id);
+        if current.is_some_and(|current| current.id != submission.connection.id) {
+            // The session has gone on elsewhere; what comes over its old connection is late.
+            submission.finish(&self.shared);
+            return;
+        }
         let ordered = std::mem::replace(&mut submission.ordered, Ordered::Close);
         let (body, form) = match ordered {
             Ordered::Write { op, code } => (Body::Request(op), Form::Op(code)),
@@ -299,7 +304,7 @@ impl<C: Consensus> Pipeline<C> {
             self.push(entry, Owner::Nobody);
         }
         if now >= self.next_collect {
-            self.next_collect = now + COLLECT_INTERVAL;
+            self.next_collect = now + self.shared.config.collect_interval;
             self.collect();
         }
     }

@@ -42,7 +42,7 @@ impl Statistics {
         self.outstanding.fetch_add(count as i64, Relaxed);
     }
 
-    /// A request was answered, or dropped without an answer.
+    /// A request was answered, or could not be.
     pub(crate) fn request_ended(&self, took: Duration) {
         let ms = took.as_millis() as u64;
         self.outstanding.fetch_sub(1, Relaxed);
@@ -51,10 +51,6 @@ impl Statistics {
         self.min_ms.fetch_min(ms, Relaxed);
         self.max_ms.fetch_max(ms, Relaxed);
         self.sent.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn requests_dropped(&self, count: usize) {
-        self.outstanding.fetch_sub(count as i64, Relaxed);
     }
 
     pub(crate) fn event_sent(&self) {

@@ -2,7 +2,7 @@
 
 mod wire;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -186,10 +186,9 @@ fn snapshots_take_the_place_of_the_log() {
 
 #[test]
 fn help_helps() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pinfold"));
-    let child = child.args(["serve", "--help"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut text = String::new();
-    child.stdout.unwrap().read_to_string(&mut text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pinfold"));
+    let output = command.args(["serve", "--help"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
     for word in ["--listen", "--data-dir", "--config", "-D", "127.0.0.1:2181", "zoo.cfg"] {
         assert!(text.contains(word), "{word} is missing in {text}");
     }

@@ -3,7 +3,7 @@
 mod wire;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use pinfold_proto::records::ConnectRequest;
+use pinfold_proto::records::{ConnectRequest, CreateRequest, CreateTtlRequest};
 use pinfold_proto::{ErrorCode, OpCode};
 use pinfold_server::Server;
 use wire::{Target, Wire, handshake, set};
@@ -142,5 +142,31 @@ fn sessions_and_ephemerals_outlive_a_restart() {
     assert_eq!(again.stat("/p"), seen);
     assert_eq!(again.create_mode("/p/e-", 3), "/p/e-0000000001");
     assert!(again.stat("/p").pzxid >> 32 > seen.pzxid >> 32, "a new epoch has begun");
+    server.stop().unwrap();
+}
+
+#[test]
+fn empty_containers_and_old_nodes_are_collected() {
+    let config = pinfold_server::Config {
+        listen: "127.0.0.1:0".into(),
+        tick_time_ms: 100,
+        max_session_timeout_ms: Some(40_000),
+        extended_types: true,
+        collect_interval: std::time::Duration::from_millis(50),
+        ..pinfold_server::Config::default()
+    };
+    let server = Server::builder().config(config).temporary_data_dir().start().unwrap();
+    let mut wire = Wire::connect(&server.address());
+    wire.call(OpCode::CreateContainer, &wire::create("/c", "", 4));
+    wire.create("/c/x", "");
+    let CreateRequest { data, acl, .. } = wire::create("/t", "", 5);
+    let ttl = CreateTtlRequest { path: "/t".into(), data, acl, flags: 5, ttl: 100 };
+    assert_eq!(wire.code(OpCode::CreateTtl, &ttl), ErrorCode::Ok);
+    assert_eq!(wire.exists("/t", true), ErrorCode::Ok);
+    assert_eq!(wire.event().path, "/t");
+    assert_eq!(wire.exists("/c", true), ErrorCode::Ok);
+    wire.delete("/c/x");
+    let gone = wire.event();
+    assert_eq!((gone.kind, &*gone.path), (2, "/c"));
     server.stop().unwrap();
 }

@@ -22,5 +22,6 @@ pub use codec::CodecError;
 pub use entry::{Body, CreateKind, Entry, Op};
 pub use machine::{Applied, OpOutcome, Outcome, StateMachine, TreeEvent, TreeEventKind};
 pub use node::{CONTAINER_OWNER, Node, Owner, TTL_MAX_MS};
+pub use read::DataAndStat;
 pub use session::{Session, SessionTable};
 pub use snapshot::Snapshot;

@@ -12,6 +12,9 @@ use crate::machine::StateMachine;
 use crate::node::Node;
 use crate::write::is_collectable;
 
+/// A node's data, null or not, with its Stat.
+pub type DataAndStat = (Option<Arc<[u8]>>, Stat);
+
 impl StateMachine {
     /// The node itself, without any check. The empty path is the root.
     pub fn node_at(&self, path: &str) -> Option<&Node> {
@@ -30,7 +33,7 @@ impl StateMachine {
     ///
     /// # Errors
     /// `NoNode`, then `NoAuth` without READ.
-    pub fn get_data(&self, path: &str, ids: &[Id]) -> Result<(Option<Arc<[u8]>>, Stat), ErrorCode> {
+    pub fn get_data(&self, path: &str, ids: &[Id]) -> Result<DataAndStat, ErrorCode> {
         let node = self.readable(path, Perms::READ, ids)?;
         Ok((node.data.clone(), node.stat()))
     }
