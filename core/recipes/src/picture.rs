@@ -124,6 +124,8 @@ pub(crate) struct Picture {
     owners: HashMap<TaskId, String>,
     /// Assignments whose worker vanished, until they are given back.
     orphans: HashSet<(String, TaskId)>,
+    /// Tasks whose end is being asked for: an event that tells it as well is not passed on.
+    inquired: HashSet<TaskId>,
 }
 
 /// What a master reads when it begins and after each broken connection.
@@ -132,8 +134,9 @@ pub(crate) struct Reading {
     pub(crate) tasks: Vec<TaskId>,
     /// Live workers with the czxid of their znode; `None` when its content is no record.
     pub(crate) workers: HashMap<String, (i64, Option<WorkerHead>)>,
-    /// Worker, task, and czxid of the assignment.
-    pub(crate) assignments: Vec<(String, TaskId, i64)>,
+    /// Worker, task, and czxid of the assignment; `None` when it went while the tree was read:
+    /// then the events that say so are still to come.
+    pub(crate) assignments: Vec<(String, TaskId, Option<i64>)>,
 }
 
 impl Picture {
@@ -155,7 +158,8 @@ impl Picture {
         }
         for (worker, task, czxid) in reading.assignments {
             // Older than the worker's registration: it was given to an earlier life of it.
-            let live = reading.workers.get(&worker).is_some_and(|(born, _)| *born < czxid);
+            let born = reading.workers.get(&worker).map(|(born, _)| *born);
+            let live = born.is_some_and(|born| czxid.is_none_or(|czxid| born < czxid));
             if live {
                 if before.owners.get(&task) != Some(&worker) {
                     let (task, worker) = (task.clone(), worker.clone());
@@ -169,6 +173,7 @@ impl Picture {
         for (task, worker) in &before.owners {
             let known = picture.owners.contains_key(task) || picture.waiting.contains_key(task);
             if !known && !picture.orphans.iter().any(|(_, orphan)| orphan == task) {
+                picture.inquired.insert(task.clone());
                 out.push(Action::Inquire { worker: worker.clone(), task: task.clone() });
             }
         }
@@ -177,6 +182,7 @@ impl Picture {
 
     fn arrive(&mut self, task: TaskId) {
         self.births += 1;
+        self.inquired.remove(&task);
         self.unready(&task);
         self.waiting.insert(task.clone(), self.births);
         self.to_fetch.insert(task);
@@ -213,7 +219,8 @@ impl Picture {
     pub(crate) fn event(&mut self, place: Place, kind: EventKind, out: &mut Vec<Action>) {
         match (place, kind) {
             (Place::Worker(worker), EventKind::Created) => {
-                self.workers.insert(worker.clone(), Crew::default());
+                // A reading may have it already, with what it holds.
+                self.workers.entry(worker.clone()).or_default();
                 out.push(Action::ReadWorker { worker });
             }
             (Place::Worker(worker), EventKind::DataChanged) => {
@@ -223,14 +230,7 @@ impl Picture {
             (Place::Task(task), EventKind::Created | EventKind::DataChanged) => self.arrive(task),
             (Place::Task(task), EventKind::Deleted) => self.depart(&task),
             (Place::Assignment(worker, task), EventKind::Created) => {
-                if self.workers.contains_key(&worker) {
-                    let told = (task.clone(), worker.clone());
-                    out.push(Action::Tell(Notice::Assigned { task: told.0, worker: told.1 }));
-                    self.sit(worker, task);
-                } else {
-                    // Given away by hand, or by a claimer that is gone again.
-                    self.orphan(worker, task, out);
-                }
+                self.assigned(worker, task, out);
             }
             (Place::Assignment(worker, task), EventKind::Deleted) => {
                 if let Some(crew) = self.workers.get_mut(&worker) {
@@ -241,6 +241,8 @@ impl Picture {
                 }
                 self.orphans.remove(&(worker, task));
             }
+            (Place::Result(task) | Place::Dead(task), EventKind::Created)
+                if self.inquired.remove(&task) => {}
             (Place::Result(task), EventKind::Created) => {
                 // The result comes before the deletion in the multi, so the owner is still known.
                 let worker = self.owners.get(&task).cloned().unwrap_or_default();
@@ -249,6 +251,20 @@ impl Picture {
             (Place::Dead(task), EventKind::Created) => out.push(Action::ReadDead { task }),
             _ => {}
         }
+    }
+
+    fn assigned(&mut self, worker: String, task: TaskId, out: &mut Vec<Action>) {
+        if !self.workers.contains_key(&worker) {
+            // Given away by hand, or by a claimer that is gone again.
+            self.orphan(worker, task, out);
+            return;
+        }
+        // A reading may have told it already.
+        if self.owners.get(&task) != Some(&worker) {
+            let (task, worker) = (task.clone(), worker.clone());
+            out.push(Action::Tell(Notice::Assigned { task, worker }));
+        }
+        self.sit(worker, task);
     }
 
     fn worker_left(&mut self, worker: String, out: &mut Vec<Action>) {
@@ -492,7 +508,7 @@ mod tests {
         let reading = Reading {
             tasks: vec![task(9)],
             workers: workers.into_iter().collect(),
-            assignments: vec![("a".into(), task(1), 5), ("c".into(), task(4), 5)],
+            assignments: vec![("a".into(), task(1), Some(5)), ("c".into(), task(4), Some(5))],
         };
         let mut out = Vec::new();
         let after = Picture::begin(reading, &before, &mut out);
@@ -504,6 +520,31 @@ mod tests {
         assert!(out.contains(&Action::Rescue { worker: "c".into(), task: task(4) }));
         assert_eq!(out.len(), 5);
         assert_eq!(after.owners.len(), 1);
+    }
+
+    #[test]
+    fn events_that_overlap_a_reading_tell_nothing_twice() {
+        let mut before = picture(&[("a", 4)], 0);
+        before.sit("a".into(), task(1));
+        let workers = [("a".to_owned(), (1, head(4)))];
+        let reading = Reading {
+            workers: workers.into_iter().collect(),
+            // Task 3 was completed while the tree was read.
+            assignments: vec![("a".into(), task(2), Some(5)), ("a".into(), task(3), None)],
+            ..Reading::default()
+        };
+        let mut picture = Picture::begin(reading, &before, &mut Vec::new());
+        let mut out = Vec::new();
+        let assignment = |n| Place::Assignment("a".into(), task(n));
+        picture.event(Place::Worker("a".into()), EventKind::Created, &mut out);
+        picture.event(assignment(2), EventKind::Created, &mut out);
+        picture.event(Place::Result(task(1)), EventKind::Created, &mut out);
+        picture.event(Place::Result(task(3)), EventKind::Created, &mut out);
+        picture.event(assignment(3), EventKind::Deleted, &mut out);
+        let completed = Notice::Completed { task: task(3), worker: "a".into() };
+        let read = Action::ReadWorker { worker: "a".into() };
+        assert_eq!(out, [read, Action::Tell(completed)]);
+        assert_eq!(picture.workers["a"].load(), 1);
     }
 
     #[test]

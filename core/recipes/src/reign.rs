@@ -121,7 +121,10 @@ impl Reign<'_> {
     }
 
     /// Worker, task and czxid of every assignment.
-    async fn read_desks(&self, desks: Vec<String>) -> Result<Vec<(String, TaskId, i64)>, Error> {
+    async fn read_desks(
+        &self,
+        desks: Vec<String>,
+    ) -> Result<Vec<(String, TaskId, Option<i64>)>, Error> {
         let lists: Vec<_> =
             desks.iter().map(|name| self.client.get_children(&self.layout.desk(name))).collect();
         let mut stats = Vec::new();
@@ -134,9 +137,7 @@ impl Reign<'_> {
         }
         let mut assignments = Vec::with_capacity(stats.len());
         for (worker, task, pending) in stats {
-            if let Some(stat) = pending.await? {
-                assignments.push((worker, task, stat.czxid));
-            }
+            assignments.push((worker, task, pending.await?.map(|stat| stat.czxid)));
         }
         Ok(assignments)
     }
