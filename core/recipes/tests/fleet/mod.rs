@@ -209,6 +209,9 @@ async fn relay(
     mut mode: watch::Receiver<Mode>,
     cut: Arc<[AtomicI32; 2]>,
 ) {
+    for side in [&client, &server] {
+        side.set_nodelay(true).expect("a socket option");
+    }
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let mut first = true;
