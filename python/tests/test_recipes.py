@@ -100,7 +100,7 @@ async def test_master_and_workers(flavour: Flavour, hosts: str) -> None:
         results = [await settle(queue.result(task)) for task in tasks]
         assert [result.result for result in results] == [b"T%d" % n for n in range(50)]
         assert {result.worker for result in results} == {"w"}
-        seen = set()
+        seen: set[RecipeEventKind] = set()
         while seen < {RecipeEventKind.MASTER_ELECTED, RecipeEventKind.TASK_COMPLETED}:
             seen.add((await settle(events.next())).kind)
         await settle(worker.stop())

@@ -92,10 +92,11 @@ async def test_callbacks_run_on_no_thread_of_the_runtime(flavour: Flavour, hosts
     """Only threads that Python made enter Python: the loop's, or the client's dispatcher."""
     async with flavour.open(hosts) as client:
         threads = flavour.stream()
-        client.on_state(lambda _: threads.put(threading.current_thread()))
-        await settle(client.add_watch("/t", WatchMode.PERSISTENT, lambda _: threads.put(
-            threading.current_thread()
-        )))
+
+        def note(_: object) -> None:
+            threads.put(threading.current_thread())
+
+        await settle(client.add_watch("/t", WatchMode.PERSISTENT, note))
         known = set(threading.enumerate())
         for number in range(20):
             await settle(client.create(f"/t{number}" if number else "/t"))

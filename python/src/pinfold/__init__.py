@@ -4,41 +4,25 @@
 operations, and both speak to Pinfold and to Apache ZooKeeper.
 """
 
-from . import _vocabulary, asyncio, errors
-from ._native import VERSION as __version__
-from ._native import MultiOp, Stat
+# `X as X` is how a typed package says that X is part of it. There is no `__all__` beside it, as
+# type checkers would not see the generated part of a computed one.
+from . import _native
+from . import asyncio as asyncio
+from . import errors as errors
+from ._native import MultiOp as MultiOp
+from ._native import Stat as Stat
 from ._vocabulary import *  # noqa: F403 - the generated module says what it exports
-from .client import Client, Watch
-from .errors import Error
-from .recipes import (
-    Assignment,
-    Claim,
-    LeaderElection,
-    Leadership,
-    Master,
-    TaskQueue,
-    Worker,
-    submit,
-)
-from .server import Server
+from .client import Client as Client
+from .client import Watch as Watch
+from .errors import Error as Error
+from .recipes import Assignment as Assignment
+from .recipes import Claim as Claim
+from .recipes import LeaderElection as LeaderElection
+from .recipes import Leadership as Leadership
+from .recipes import Master as Master
+from .recipes import TaskQueue as TaskQueue
+from .recipes import Worker as Worker
+from .recipes import submit as submit
+from .server import Server as Server
 
-__all__ = [
-    "Assignment",
-    "Claim",
-    "Client",
-    "Error",
-    "LeaderElection",
-    "Leadership",
-    "Master",
-    "MultiOp",
-    "Server",
-    "Stat",
-    "TaskQueue",
-    "Watch",
-    "Worker",
-    "__version__",
-    "asyncio",
-    "errors",
-    "submit",
-]
-__all__ += _vocabulary.__all__
+__version__: str = _native.VERSION
