@@ -1,6 +1,5 @@
 /* Hello: create, read, list and delete a znode, by blocking calls. */
 
-// [readme
 #include <pinfold.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@ int main(int argc, char **argv)
     if (argc < 2)
         check(pinfold_server_start(NULL, &server)); /* a real server, in this process */
 
+    // [readme
     pinfold_client_options_t options;
     check(pinfold_client_options_init(&options, sizeof options));
     options.hosts = argc < 2 ? pinfold_server_address(server) : argv[1];

@@ -2,6 +2,7 @@ import { Client, Server } from "pinfold";
 
 // With an argument: a server that runs already. Without: one inside this process.
 const server = process.argv[2] ? null : await Server.start();
+// [readme
 const client = await Client.connect(process.argv[2] ?? server.address);
 
 const { path } = await client.create("/hello", "world");
@@ -18,4 +19,5 @@ await client.delete("/hello", stat.version);
 console.log("deleted /hello");
 
 await client.close();
+// readme]
 await server?.stop();

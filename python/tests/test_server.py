@@ -56,7 +56,9 @@ def test_stop_twice_and_address_before_start() -> None:
     server.stop()
 
 
-async def test_a_client_sees_its_server_go_and_come(flavour: Flavour, tmp_path: pathlib.Path) -> None:
+async def test_a_client_sees_its_server_go_and_come(
+    flavour: Flavour, tmp_path: pathlib.Path
+) -> None:
     server = pinfold.Server(data_dir=str(tmp_path / "data")).start()
     address = server.address
     async with flavour.open(address, session_timeout_ms=30_000) as client:

@@ -274,9 +274,10 @@ fn a_multi_of_reads() {
     let (header, rest) = wire.call_raw(OpCode::MultiRead.code(), &body);
     assert_eq!(header.err, 0);
     let results = MultiResponse::decode(&rest).unwrap().results;
-    assert!(
-        matches!(&results[0], MultiOpResult::GetData(GetDataResponse { data: Some(d), .. }) if d == "v")
-    );
+    assert!(matches!(
+        &results[0],
+        MultiOpResult::GetData(GetDataResponse { data: Some(data), .. }) if data == "v"
+    ));
     assert_eq!(results[1], MultiOpResult::Error(-101));
     assert!(matches!(&results[2], MultiOpResult::GetChildren(r) if r.children == ["a"]));
     let mut body = BytesMut::new();

@@ -1,6 +1,7 @@
 //! `cargo x sim`: seeds of the simulation in core/sim.
 
 use crate::{Fallible, step, workspace};
+use std::process::Command;
 
 /// Run the simulation: `--seeds A..B`, `--seed S` for one again, `--bug list`
 #[derive(clap::Args)]
@@ -11,6 +12,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Fallible {
-    let mut command = workspace::cargo(&["run", "--quiet", "--package", "pinfold-sim", "--"]);
-    step::run(command.args(args.arguments))
+    workspace::build()?;
+    step::run(Command::new(workspace::built()?.join("pinfold-sim")).args(args.arguments))
 }

@@ -32,6 +32,7 @@ const PARTS: &[Part] = &[
     ("examples", "every story in every language", &["examples"]),
     ("conformance", "every case in every language against both servers", &["conformance"]),
     ("clients", "kazoo, libzookeeper_mt and zkCli", &["clients"]),
+    ("sim", "storage under a disk that tears, loses and fails", &["sim", "--seeds", "0..100"]),
     ("demo", "masters and workers in four languages, with kills", &["demo", "--tasks", "600"]),
 ];
 

@@ -102,7 +102,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn records(create in create(), data in buffer(), stat in stat(), names in texts(), acl in acl()) {
+    fn records(
+        create in create(), data in buffer(), stat in stat(), names in texts(), acl in acl(),
+    ) {
         survives(&create)?;
         survives(&GetDataResponse { data: data.clone(), stat })?;
         survives(&GetChildren2Response { children: names.clone(), stat })?;
