@@ -25,10 +25,10 @@ thread_local! {
 pub(crate) fn handle() -> Result<Handle, Error> {
     let mut shared = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
     let process = std::process::id();
-    if let Some((owner, runtime)) = &*shared {
-        if *owner == process {
-            return Ok(runtime.handle().clone());
-        }
+    if let Some((owner, runtime)) = &*shared
+        && *owner == process
+    {
+        return Ok(runtime.handle().clone());
     }
     let built = Builder::new_multi_thread()
         .worker_threads(THREADS)
