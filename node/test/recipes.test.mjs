@@ -134,19 +134,20 @@ test("master and workers: every task once, failures tried again, then given up",
   assert.equal(events.at(-1), "ended");
 });
 
-test("a worker that closes gives its task back, and the attempt does not count", async (t) => {
-  const [client, leaving] = [await connect(t), await connect(t)];
+test("a worker that stops gives its task back, and the attempt does not count", async (t) => {
+  const client = await connect(t);
   const root = `${await room(client)}/app`;
   const master = await Master.start(client, root, { id: "m1" });
   let begun;
   const began = new Promise((resolve) => (begun = resolve));
-  await Worker.start(leaving, root, { id: "w1" }, ({ signal }) => {
+  const leaving = await Worker.start(client, root, { id: "w1" }, ({ signal }) => {
     begun(signal);
     return new Promise(() => {});
   });
   const task = await submit(client, root, "x");
   const signal = await began;
-  await leaving.close();
+  await leaving.stop();
+  await leaving.ended;
   assert.ok(signal.aborted);
   const worker = await Worker.start(client, root, { id: "w2" }, () => "done");
   const { worker: by, attempt } = await new TaskQueue(client, root).result(task);
