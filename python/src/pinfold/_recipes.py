@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from . import _vocabulary as vocabulary
 from ._native import Op
 from ._vocabulary import (
     ClaimLostError,
@@ -230,7 +231,7 @@ class Master(Running):
         root: str,
         id: str,
         *,
-        max_attempts: int = 3,
+        max_attempts: int = vocabulary.MAX_ATTEMPTS,
         on_event: Callable[[RecipeEvent], object] | None = None,
     ) -> None:
         super().__init__(client, root, id, on_event)
@@ -254,7 +255,7 @@ class Worker(Running):
         id: str,
         handler: Callable[[Assignment], Any],
         *,
-        capacity: int = 16,
+        capacity: int = vocabulary.CAPACITY,
         abilities: tuple[str, ...] = (),
         on_event: Callable[[RecipeEvent], object] | None = None,
     ) -> None:

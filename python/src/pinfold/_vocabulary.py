@@ -85,6 +85,8 @@ IN_FLIGHT_LIMIT: int = 16384
 LISTEN: str | None = None
 DATA_DIR: str | None = None
 TICK_TIME_MS: int = 2000
+MAX_ATTEMPTS: int = 3
+CAPACITY: int = 1
 
 
 class CreateMode(str, Enum):

@@ -99,10 +99,9 @@ class Worker(_Background, _recipes.Worker):
         self._pool = ThreadPoolExecutor(self.capacity, thread_name_prefix=f"pinfold-{self.id}")
         return super().start()
 
-    def stop(self) -> None:
-        """Ends it in good order: tasks that are not done go to others."""
-        super().stop()
+    def _ended(self, reason: str) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+        super()._ended(reason)
 
     def _assigned(self, assignment: Assignment) -> None:
         self._pool.submit(self._work, assignment)

@@ -65,7 +65,7 @@ class Worker(_recipes.Worker):
         id: str,
         handler: Callable[[Assignment], bytes],
         *,
-        capacity: int = 16,
+        capacity: int = 1,
         abilities: tuple[str, ...] = (),
         on_event: Callable[[RecipeEvent], object] | None = None,
     ) -> None: ...

@@ -61,7 +61,11 @@ fn vocabulary() -> String {
         let _ = writeln!(out, "    \"{name}\",");
     }
     let _ = writeln!(out, "]\n\nAPI_VERSION = \"{}\"\n", API.version);
-    for option in API.options.iter().chain(API.server_options) {
+    let recipes = API.operations.iter().filter(|op| op.group != Group::Session);
+    let numbers = recipes
+        .flat_map(|operation| operation.args)
+        .filter(|arg| matches!(arg.default, Some(Default::Number(_))));
+    for option in API.options.iter().chain(API.server_options).chain(numbers) {
         if let Some(default) = option.default {
             let kind = kind_name(option.kind, matches!(default, Default::Null));
             let name = option.name.to_uppercase();

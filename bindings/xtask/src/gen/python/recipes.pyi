@@ -79,7 +79,7 @@ class Worker(_recipes.Worker):
         handler: Callable[[Assignment], bytes],  # sync
         handler: Callable[[Assignment], bytes | Awaitable[bytes]],  # asyncio
         *,
-        capacity: int = 16,
+        capacity: int = 1,
         abilities: tuple[str, ...] = (),
         on_event: Callable[[RecipeEvent], object] | None = None,
     ) -> None: ...
