@@ -8,7 +8,12 @@ const LONGEST_MS = 0x7fff_ffff;
  * @internal
  */
 export class Anchor {
-  readonly #timer = setInterval(() => {}, LONGEST_MS);
+  readonly #timer: NodeJS.Timeout;
+
+  /** `owner` stays too: a server that only its address is kept of must not be collected. */
+  constructor(owner: object) {
+    this.#timer = setInterval(() => owner, LONGEST_MS);
+  }
 
   ref(): void {
     this.#timer.ref();

@@ -55,7 +55,7 @@ export interface ClientEvents {
 export class Client extends EventEmitter<ClientEvents> {
   /** @internal */
   readonly inbox: Inbox;
-  readonly #anchor = new Anchor();
+  readonly #anchor = new Anchor(this);
   readonly #closed: Promise<void>;
   readonly #states = new Set<EventStream<SessionState>>();
   readonly #connectTimeoutMs: number;

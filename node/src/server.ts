@@ -12,7 +12,7 @@ export class Server {
   /** "host:port": what a client's `hosts` takes. */
   readonly address: string;
   readonly #native: NativeServer;
-  readonly #anchor = new Anchor();
+  readonly #anchor = new Anchor(this);
   #stopped: Promise<void> | undefined;
 
   private constructor(server: NativeServer) {

@@ -46,6 +46,24 @@ test("with a data directory, what was written is there after a restart", async (
   assert.ok(existsSync(dataDir));
 });
 
+test("a server of which only the address is kept goes on serving", async (t) => {
+  const stopped = [];
+  const address = await (async () => {
+    const server = await Server.start();
+    const kept = new WeakRef(server);
+    stopped.push(() => kept.deref().stop());
+    return server.address;
+  })();
+  for (let turn = 0; turn < 5; turn += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+    globalThis.gc();
+  }
+  t.after(() => stopped[0]());
+  const client = await Client.connect(address);
+  assert.notEqual(await client.exists("/"), null);
+  await client.close();
+});
+
 test("what cannot be used is an error that says which", async (t) => {
   const server = await Server.start();
   t.after(() => server.stop());
