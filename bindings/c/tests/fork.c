@@ -1,11 +1,11 @@
 /* A forked child cannot use its parent's handles: each call answers FORKED, and the parent's
- * session goes on. */
+ * session goes on. A new client in the child works. */
 
 #include "expect.h"
 
 #include <sys/wait.h>
 
-static int in_child(pinfold_client_t *client, pinfold_reply_t *reply)
+static int in_child(pinfold_client_t *client, pinfold_reply_t *reply, const char *hosts)
 {
     EXPECT_STATUS(PINFOLD_ERR_FORKED, pinfold_client_get(client, "/", NULL, SOON, NULL));
     EXPECT_STATUS(PINFOLD_ERR_FORKED,
@@ -19,12 +19,22 @@ static int in_child(pinfold_client_t *client, pinfold_reply_t *reply)
     if (test_server != NULL)
         EXPECT_STATUS(PINFOLD_ERR_FORKED, pinfold_server_free(test_server));
     EXPECT_STATUS(PINFOLD_ERR_INVALID_HANDLE, pinfold_client_close(NULL));
+
+    /* A client of its own works. */
+    pinfold_client_t *own = connect_to(hosts);
+    EXPECT(own != client);
+    make_node(own, "/from-child", "");
+    EXPECT_OK(pinfold_client_free(own));
+    EXPECT_STATUS(PINFOLD_ERR_INVALID_HANDLE, pinfold_client_free(own));
     return 0;
 }
 
 int main(int argc, char **argv)
 {
-    pinfold_client_t *client = connect_to(start_server(argc, argv));
+    const char *hosts = start_server(argc, argv);
+    char address[64];
+    snprintf(address, sizeof address, "%s", hosts);
+    pinfold_client_t *client = connect_to(hosts);
     pinfold_reply_t *reply;
     EXPECT_OK(pinfold_client_get(client, "/", NULL, SOON, &reply));
     int64_t session = pinfold_client_session_id(client);
@@ -32,13 +42,13 @@ int main(int argc, char **argv)
     pid_t child = fork();
     EXPECT(child >= 0);
     if (child == 0)
-        _exit(in_child(client, reply));
+        _exit(in_child(client, reply, address));
     int status;
     EXPECT(waitpid(child, &status, 0) == child);
     EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 
     EXPECT_OK(pinfold_reply_free(reply));
-    EXPECT_OK(pinfold_client_get(client, "/", NULL, SOON, NULL));
+    EXPECT_OK(pinfold_client_get(client, "/from-child", NULL, SOON, NULL));
     EXPECT(pinfold_client_session_id(client) == session);
     EXPECT_OK(pinfold_client_free(client));
     stop_server();

@@ -16,6 +16,9 @@ const SONAME: &str = "libpinfold.so.0";
 /// Warnings are errors for every C source of this repository.
 const FLAGS: &[&str] = &["-std=c11", "-D_GNU_SOURCE", "-g", "-Wall", "-Wextra", "-Werror"];
 
+/// The test programs are watched for what C gets wrong: freed memory, overruns, leaks.
+const WATCHED: &[&str] = &["-fsanitize=address,undefined", "-fno-omit-frame-pointer"];
+
 /// Makes the compiler take the archive for the library, with what the archive needs.
 const STATIC: &[&str] = &["-static-libgcc"];
 
@@ -137,7 +140,7 @@ fn compile_with(prefix: &Path, source: &Path, extra: &[&str]) -> Fallible<PathBu
     let name = name.to_string_lossy().replace(['/', '.'], "-");
     let folder = workspace::built()?.join("c");
     fs::create_dir_all(&folder).doing("making the folder of C programs")?;
-    let program = folder.join(name + &extra.concat().replace(['=', ','], ""));
+    let program = folder.join(name + extra.first().unwrap_or(&""));
     let age = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
     let inputs = [source.clone(), prefix.join("include/pinfold.h")];
     let fresh = age(&program).is_some_and(|made| {
@@ -150,7 +153,7 @@ fn compile_with(prefix: &Path, source: &Path, extra: &[&str]) -> Fallible<PathBu
     if extra == STATIC {
         flags = flags.replace("-lpinfold", "-l:libpinfold.a");
     }
-    let mut compiler = Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".into()));
+    let mut compiler = compiler();
     compiler.args(FLAGS).args(extra).arg("-o").arg(&program).arg(&source);
     compiler.args(flags.split_whitespace()).arg("-lpthread");
     compiler.arg(format!("-Wl,-rpath,{}", prefix.join("lib").display()));
@@ -228,10 +231,11 @@ fn run_programs(prefix: &Path) -> Fallible<Results> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
         .collect();
     sources.sort();
+    let extra = if can_watch() { WATCHED } else { &[] };
     for source in sources {
         let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         eprintln!("  {name}");
-        let result = compile_with(prefix, &source, &[])
+        let result = compile_with(prefix, &source, extra)
             .and_then(|program| step::output(&mut Command::new(program)).map(drop));
         results.push((name, result));
     }
@@ -240,6 +244,24 @@ fn run_programs(prefix: &Path) -> Fallible<Results> {
         results.push((name.to_owned(), run_hello(prefix, extra)));
     }
     Ok(results)
+}
+
+/// Whether the compiler has its sanitizers; their run-time library may be a package of its own.
+fn can_watch() -> bool {
+    let Ok(folder) = tempfile::tempdir() else { return false };
+    let source = folder.path().join("empty.c");
+    let mut compiler = compiler();
+    compiler.args(WATCHED).arg("-o").arg(folder.path().join("empty")).arg(&source);
+    let made = fs::write(&source, "int main(void) { return 0; }\n").is_ok();
+    let works = made && step::output(&mut compiler).is_ok();
+    if !works {
+        step::left_out("C programs under AddressSanitizer", "the compiler has none");
+    }
+    works
+}
+
+fn compiler() -> Command {
+    Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".into()))
 }
 
 fn run_hello(prefix: &Path, extra: &[&str]) -> Fallible {
