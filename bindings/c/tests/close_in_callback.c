@@ -60,12 +60,49 @@ static void close_with(const char *hosts, int free_too)
     EXPECT(sem_trywait(&released_all) == -1);
 }
 
+static void *wait_for_ever(void *user_data)
+{
+    pinfold_client_t *waiting = user_data;
+    pinfold_reply_t *reply;
+    EXPECT_STATUS(PINFOLD_ERR_CLOSED, pinfold_queue_claim(waiting, "/nothing", "w", NULL,
+                                                          PINFOLD_FOREVER, &reply));
+    EXPECT_OK(pinfold_reply_free(reply));
+    return NULL;
+}
+
+/* A blocking call on another thread ends when the client is freed, also in a callback of some
+ * other client, which does not wait. */
+static void free_other(void *user_data, const pinfold_reply_t *reply)
+{
+    EXPECT_OK(pinfold_reply_status(reply));
+    EXPECT_OK(pinfold_client_free(user_data));
+}
+
+static void free_while_waiting(const char *hosts)
+{
+    pinfold_client_t *waiting = connect_to(hosts);
+    pinfold_client_t *other = connect_to(hosts);
+    pthread_t thread;
+    EXPECT(pthread_create(&thread, NULL, wait_for_ever, waiting) == 0);
+    /* Once the root is there, the claim is under way. */
+    pinfold_reply_t *reply;
+    for (int there = 0; !there; pinfold_reply_free(reply)) {
+        EXPECT_OK(pinfold_client_exists(other, "/nothing/tasks", NULL, SOON, &reply));
+        there = pinfold_reply_stat(reply, NULL);
+    }
+    EXPECT_OK(pinfold_client_sync_async(other, "/", free_other, waiting, on_released));
+    sem_wait(&released_all);
+    EXPECT(pthread_join(thread, NULL) == 0);
+    EXPECT_OK(pinfold_client_free(other));
+}
+
 int main(int argc, char **argv)
 {
     const char *hosts = start_server(argc, argv);
     sem_init(&released_all, 0, 0);
     close_with(hosts, 0);
     close_with(hosts, 1);
+    free_while_waiting(hosts);
 
     /* A client that never gets a connection closes as well. */
     pinfold_client_options_t options = options_for("127.0.0.1:1");

@@ -142,7 +142,14 @@ fn compile_with(prefix: &Path, source: &Path, extra: &[&str]) -> Fallible<PathBu
     fs::create_dir_all(&folder).doing("making the folder of C programs")?;
     let program = folder.join(name + extra.first().unwrap_or(&""));
     let age = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
-    let inputs = [source.clone(), prefix.join("include/pinfold.h")];
+    let mut inputs = vec![source.clone(), prefix.join("include/pinfold.h")];
+    // What it includes from its own folder, and what it is linked with for good.
+    let beside = fs::read_dir(source.parent().unwrap_or(&source)).doing("reading its folder")?;
+    let beside = beside.filter_map(|entry| Some(entry.ok()?.path()));
+    inputs.extend(beside.filter(|path| path.extension().is_some_and(|name| name == "h")));
+    if extra == STATIC {
+        inputs.push(prefix.join("lib/libpinfold.a"));
+    }
     let fresh = age(&program).is_some_and(|made| {
         inputs.iter().all(|input| age(input).is_some_and(|changed| changed < made))
     });
