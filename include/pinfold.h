@@ -293,7 +293,7 @@ typedef struct pinfold_server_t pinfold_server_t;
 /**
  * Receives what an asynchronous operation answered. The reply is valid inside the callback only.
  */
-typedef void (*pinfold_reply_fn)(void *user_data, const struct pinfold_reply_t *reply);
+typedef void (*pinfold_reply_fn)(void *user_data, const pinfold_reply_t *reply);
 
 /**
  * Releases a user_data. Runs exactly once for each user_data that was handed over, after the last
@@ -317,7 +317,7 @@ typedef struct pinfold_watch_event_t {
 } pinfold_watch_event_t;
 
 /** Receives one event of a watch. The event is valid inside the callback only. */
-typedef void (*pinfold_watch_fn)(void *user_data, const struct pinfold_watch_event_t *event);
+typedef void (*pinfold_watch_fn)(void *user_data, const pinfold_watch_event_t *event);
 
 /**
  * What is called when a watch fires. Lent for the call that arms the watch; the user_data is
@@ -415,7 +415,7 @@ typedef struct pinfold_recipe_event_t {
 } pinfold_recipe_event_t;
 
 /** Receives one event of a recipe. The event is valid inside the callback only. */
-typedef void (*pinfold_recipe_fn)(void *user_data, const struct pinfold_recipe_event_t *event);
+typedef void (*pinfold_recipe_fn)(void *user_data, const pinfold_recipe_event_t *event);
 
 /**
  * What is called when a recipe tells something. Lent for the call that starts the recipe; the
@@ -435,7 +435,7 @@ typedef struct pinfold_listener_t {
  * Receives a change of the session's state: a `PINFOLD_SESSION_STATE_` value. The client may be
  * called, closed and freed inside the callback.
  */
-typedef void (*pinfold_state_fn)(void *user_data, struct pinfold_client_t *client, int32_t state);
+typedef void (*pinfold_state_fn)(void *user_data, pinfold_client_t *client, int32_t state);
 
 /**
  * Options of a client. Fill it by `pinfold_client_options_init`, then set what differs. Strings
@@ -557,7 +557,7 @@ pinfold_status_t pinfold_client_options_init(pinfold_client_options_t *options, 
  * be used. on_state_user_data is released also then.
  */
 pinfold_status_t pinfold_client_open(const pinfold_client_options_t *options,
-                                     struct pinfold_client_t **client);
+                                     pinfold_client_t **client);
 
 /**
  * As `pinfold_client_open`, and waits until the session is served, connect_timeout_ms at most.
@@ -568,14 +568,14 @@ pinfold_status_t pinfold_client_open(const pinfold_client_options_t *options,
  * `PINFOLD_ERR_AUTH_FAILED`.
  */
 pinfold_status_t pinfold_client_connect(const pinfold_client_options_t *options,
-                                        struct pinfold_client_t **client);
+                                        pinfold_client_t **client);
 
 /**
  * Closes the session: its ephemeral znodes go, recipes end, every outstanding operation is
  * answered, then callbacks stop. Returns at once; idempotent; may be called inside callbacks. The
  * handle stays valid, and operations on it fail with `PINFOLD_ERR_CLOSED`. Any thread.
  */
-pinfold_status_t pinfold_client_close(struct pinfold_client_t *client);
+pinfold_status_t pinfold_client_close(pinfold_client_t *client);
 
 /**
  * Closes the client and gives its handle up; the handle is invalid at once. Returns when the last
@@ -585,15 +585,15 @@ pinfold_status_t pinfold_client_close(struct pinfold_client_t *client);
  *
  * Errors: `PINFOLD_ERR_INVALID_HANDLE` for a handle that was freed.
  */
-pinfold_status_t pinfold_client_free(struct pinfold_client_t *client);
+pinfold_status_t pinfold_client_free(pinfold_client_t *client);
 
 /**
  * Starts a new session with the same options, mode and state callback, for use after the old one
  * has expired; the old client stays as it is and must be freed as well. Never blocks. Its
  * on_state_user_data is released when neither needs it. Any thread.
  */
-pinfold_status_t pinfold_client_renew(struct pinfold_client_t *client,
-                                      struct pinfold_client_t **renewed);
+pinfold_status_t pinfold_client_renew(pinfold_client_t *client,
+                                      pinfold_client_t **renewed);
 
 /**
  * Waits until the session is served, connect_timeout_ms at most. Any thread.
@@ -601,24 +601,24 @@ pinfold_status_t pinfold_client_renew(struct pinfold_client_t *client,
  * Errors: `PINFOLD_ERR_NOT_CONNECTED` after the time limit, `PINFOLD_ERR_AUTH_FAILED`,
  * `PINFOLD_ERR_SESSION_EXPIRED`, `PINFOLD_ERR_CLOSED`.
  */
-pinfold_status_t pinfold_client_wait_connected(struct pinfold_client_t *client);
+pinfold_status_t pinfold_client_wait_connected(pinfold_client_t *client);
 
 /**
  * The session's state now, a `PINFOLD_SESSION_STATE_` value; an error status for a handle that is
  * not valid. Any thread.
  */
-int32_t pinfold_client_state(struct pinfold_client_t *client);
+int32_t pinfold_client_state(pinfold_client_t *client);
 
 /**
  * The session's id; 0 before the first connection and for a handle that is not valid. Any thread.
  */
-int64_t pinfold_client_session_id(struct pinfold_client_t *client);
+int64_t pinfold_client_session_id(pinfold_client_t *client);
 
 /**
  * The session timeout that the server gave, milliseconds; before the first connection what was
  * asked for; 0 for a handle that is not valid. Any thread.
  */
-uint32_t pinfold_client_session_timeout_ms(struct pinfold_client_t *client);
+uint32_t pinfold_client_session_timeout_ms(pinfold_client_t *client);
 
 /**
  * Poll mode: a descriptor that is readable while callbacks wait to be run. It belongs to the
@@ -627,7 +627,7 @@ uint32_t pinfold_client_session_timeout_ms(struct pinfold_client_t *client);
  *
  * Errors: `PINFOLD_ERR_INVALID_ARGUMENT` in thread mode.
  */
-pinfold_status_t pinfold_client_fd(struct pinfold_client_t *client, int *fd);
+pinfold_status_t pinfold_client_fd(pinfold_client_t *client, int *fd);
 
 /**
  * Poll mode: runs the callbacks that wait, at most `max` of them (0: all that wait now), on this
@@ -637,7 +637,7 @@ pinfold_status_t pinfold_client_fd(struct pinfold_client_t *client, int *fd);
  * Errors: `PINFOLD_ERR_INVALID_ARGUMENT` in thread mode; `PINFOLD_ERR_WOULD_DEADLOCK` inside a
  * callback of the same client.
  */
-pinfold_status_t pinfold_client_poll(struct pinfold_client_t *client, size_t max, size_t *count);
+pinfold_status_t pinfold_client_poll(pinfold_client_t *client, size_t max, size_t *count);
 
 /**
  * Creates a znode. `data` NULL with length 0 is null data. `mode` is a `PINFOLD_CREATE_MODE_`
@@ -647,7 +647,7 @@ pinfold_status_t pinfold_client_poll(struct pinfold_client_t *client, size_t max
  * Errors: `PINFOLD_ERR_NODE_EXISTS`, `PINFOLD_ERR_NO_NODE` without a parent,
  * `PINFOLD_ERR_NO_CHILDREN_FOR_EPHEMERALS`, `PINFOLD_ERR_NO_AUTH`, `PINFOLD_ERR_INVALID_ACL`.
  */
-pinfold_status_t pinfold_client_create(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_create(pinfold_client_t *client,
                                        const char *path,
                                        const void *data,
                                        size_t data_length,
@@ -655,14 +655,14 @@ pinfold_status_t pinfold_client_create(struct pinfold_client_t *client,
                                        const pinfold_acl_t *acl,
                                        size_t acl_count,
                                        int64_t timeout_ms,
-                                       struct pinfold_reply_t **reply);
+                                       pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_client_create`: returns at once, and the callback gets the reply.
  * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_client_create_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_create_async(pinfold_client_t *client,
                                              const char *path,
                                              const void *data,
                                              size_t data_length,
@@ -680,18 +680,18 @@ pinfold_status_t pinfold_client_create_async(struct pinfold_client_t *client,
  * Errors: `PINFOLD_ERR_NO_NODE`, `PINFOLD_ERR_NOT_EMPTY`, `PINFOLD_ERR_BAD_VERSION`,
  * `PINFOLD_ERR_NO_AUTH`.
  */
-pinfold_status_t pinfold_client_delete(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_delete(pinfold_client_t *client,
                                        const char *path,
                                        int32_t version,
                                        int64_t timeout_ms,
-                                       struct pinfold_reply_t **reply);
+                                       pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_client_delete`: returns at once, and the callback gets the reply.
  * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_client_delete_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_delete_async(pinfold_client_t *client,
                                              const char *path,
                                              int32_t version,
                                              pinfold_reply_fn callback,
@@ -702,20 +702,20 @@ pinfold_status_t pinfold_client_delete_async(struct pinfold_client_t *client,
  * Looks whether there is a znode: the reply has its stat, or none (`pinfold_reply_stat` answers
  * 0), which is no error. With a watcher, arms a one-shot watch either way; NULL for none.
  */
-pinfold_status_t pinfold_client_exists(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_exists(pinfold_client_t *client,
                                        const char *path,
-                                       const struct pinfold_watcher_t *watcher,
+                                       const pinfold_watcher_t *watcher,
                                        int64_t timeout_ms,
-                                       struct pinfold_reply_t **reply);
+                                       pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_client_exists`: returns at once, and the callback gets the reply.
  * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_client_exists_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_exists_async(pinfold_client_t *client,
                                              const char *path,
-                                             const struct pinfold_watcher_t *watcher,
+                                             const pinfold_watcher_t *watcher,
                                              pinfold_reply_fn callback,
                                              void *user_data,
                                              pinfold_destroy_fn destroy);
@@ -726,19 +726,19 @@ pinfold_status_t pinfold_client_exists_async(struct pinfold_client_t *client,
  *
  * Errors: `PINFOLD_ERR_NO_NODE`, `PINFOLD_ERR_NO_AUTH`.
  */
-pinfold_status_t pinfold_client_get(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_get(pinfold_client_t *client,
                                     const char *path,
-                                    const struct pinfold_watcher_t *watcher,
+                                    const pinfold_watcher_t *watcher,
                                     int64_t timeout_ms,
-                                    struct pinfold_reply_t **reply);
+                                    pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_client_get`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_client_get_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_get_async(pinfold_client_t *client,
                                           const char *path,
-                                          const struct pinfold_watcher_t *watcher,
+                                          const pinfold_watcher_t *watcher,
                                           pinfold_reply_fn callback,
                                           void *user_data,
                                           pinfold_destroy_fn destroy);
@@ -749,19 +749,19 @@ pinfold_status_t pinfold_client_get_async(struct pinfold_client_t *client,
  *
  * Errors: `PINFOLD_ERR_NO_NODE`, `PINFOLD_ERR_BAD_VERSION`, `PINFOLD_ERR_NO_AUTH`.
  */
-pinfold_status_t pinfold_client_set(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_set(pinfold_client_t *client,
                                     const char *path,
                                     const void *data,
                                     size_t data_length,
                                     int32_t version,
                                     int64_t timeout_ms,
-                                    struct pinfold_reply_t **reply);
+                                    pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_client_set`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_client_set_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_set_async(pinfold_client_t *client,
                                           const char *path,
                                           const void *data,
                                           size_t data_length,
@@ -776,20 +776,20 @@ pinfold_status_t pinfold_client_set_async(struct pinfold_client_t *client,
  *
  * Errors: `PINFOLD_ERR_NO_NODE`, `PINFOLD_ERR_NO_AUTH`.
  */
-pinfold_status_t pinfold_client_get_children(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_get_children(pinfold_client_t *client,
                                              const char *path,
-                                             const struct pinfold_watcher_t *watcher,
+                                             const pinfold_watcher_t *watcher,
                                              int64_t timeout_ms,
-                                             struct pinfold_reply_t **reply);
+                                             pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_client_get_children`: returns at once, and the callback gets the
  * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_client_get_children_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_get_children_async(pinfold_client_t *client,
                                                    const char *path,
-                                                   const struct pinfold_watcher_t *watcher,
+                                                   const pinfold_watcher_t *watcher,
                                                    pinfold_reply_fn callback,
                                                    void *user_data,
                                                    pinfold_destroy_fn destroy);
@@ -799,17 +799,17 @@ pinfold_status_t pinfold_client_get_children_async(struct pinfold_client_t *clie
  *
  * Errors: `PINFOLD_ERR_NO_NODE`, `PINFOLD_ERR_NO_AUTH`.
  */
-pinfold_status_t pinfold_client_get_acl(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_get_acl(pinfold_client_t *client,
                                         const char *path,
                                         int64_t timeout_ms,
-                                        struct pinfold_reply_t **reply);
+                                        pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_client_get_acl`: returns at once, and the callback gets the reply.
  * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_client_get_acl_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_get_acl_async(pinfold_client_t *client,
                                               const char *path,
                                               pinfold_reply_fn callback,
                                               void *user_data,
@@ -823,20 +823,20 @@ pinfold_status_t pinfold_client_get_acl_async(struct pinfold_client_t *client,
  * Errors: `PINFOLD_ERR_NO_NODE`, `PINFOLD_ERR_BAD_VERSION`, `PINFOLD_ERR_NO_AUTH`,
  * `PINFOLD_ERR_INVALID_ACL`.
  */
-pinfold_status_t pinfold_client_set_acl(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_set_acl(pinfold_client_t *client,
                                         const char *path,
                                         const pinfold_acl_t *acl,
                                         size_t acl_count,
                                         int32_t version,
                                         int64_t timeout_ms,
-                                        struct pinfold_reply_t **reply);
+                                        pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_client_set_acl`: returns at once, and the callback gets the reply.
  * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_client_set_acl_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_set_acl_async(pinfold_client_t *client,
                                               const char *path,
                                               const pinfold_acl_t *acl,
                                               size_t acl_count,
@@ -849,16 +849,16 @@ pinfold_status_t pinfold_client_set_acl_async(struct pinfold_client_t *client,
  * Brings the connected server up to date, so that a read after it sees every write that was
  * acknowledged before it.
  */
-pinfold_status_t pinfold_client_sync(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_sync(pinfold_client_t *client,
                                      const char *path,
                                      int64_t timeout_ms,
-                                     struct pinfold_reply_t **reply);
+                                     pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_client_sync`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_client_sync_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_sync_async(pinfold_client_t *client,
                                            const char *path,
                                            pinfold_reply_fn callback,
                                            void *user_data,
@@ -870,19 +870,19 @@ pinfold_status_t pinfold_client_sync_async(struct pinfold_client_t *client,
  *
  * Errors: `PINFOLD_ERR_AUTH_FAILED`, which ends the session.
  */
-pinfold_status_t pinfold_client_add_auth(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_add_auth(pinfold_client_t *client,
                                          const char *scheme,
                                          const void *auth,
                                          size_t auth_length,
                                          int64_t timeout_ms,
-                                         struct pinfold_reply_t **reply);
+                                         pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_client_add_auth`: returns at once, and the callback gets the
  * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_client_add_auth_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_add_auth_async(pinfold_client_t *client,
                                                const char *scheme,
                                                const void *auth,
                                                size_t auth_length,
@@ -895,22 +895,22 @@ pinfold_status_t pinfold_client_add_auth_async(struct pinfold_client_t *client,
  * `PINFOLD_WATCH_MODE_` value; the znode need not exist. The watch's id is the reply's ticket. The
  * watcher is required.
  */
-pinfold_status_t pinfold_client_add_watch(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_add_watch(pinfold_client_t *client,
                                           const char *path,
                                           int32_t mode,
-                                          const struct pinfold_watcher_t *watcher,
+                                          const pinfold_watcher_t *watcher,
                                           int64_t timeout_ms,
-                                          struct pinfold_reply_t **reply);
+                                          pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_client_add_watch`: returns at once, and the callback gets the
  * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_client_add_watch_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_add_watch_async(pinfold_client_t *client,
                                                 const char *path,
                                                 int32_t mode,
-                                                const struct pinfold_watcher_t *watcher,
+                                                const pinfold_watcher_t *watcher,
                                                 pinfold_reply_fn callback,
                                                 void *user_data,
                                                 pinfold_destroy_fn destroy);
@@ -921,17 +921,17 @@ pinfold_status_t pinfold_client_add_watch_async(struct pinfold_client_t *client,
  *
  * Errors: `PINFOLD_ERR_NO_WATCHER`.
  */
-pinfold_status_t pinfold_client_remove_watches(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_remove_watches(pinfold_client_t *client,
                                                uint64_t watch,
                                                int64_t timeout_ms,
-                                               struct pinfold_reply_t **reply);
+                                               pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_client_remove_watches`: returns at once, and the callback gets the
  * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_client_remove_watches_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_client_remove_watches_async(pinfold_client_t *client,
                                                      uint64_t watch,
                                                      pinfold_reply_fn callback,
                                                      void *user_data,
@@ -941,13 +941,13 @@ pinfold_status_t pinfold_client_remove_watches_async(struct pinfold_client_t *cl
  * Makes an empty multi; free it by `pinfold_multi_free`. NULL only after a defect in Pinfold. Any
  * thread.
  */
-struct pinfold_multi_t *pinfold_multi_new(void);
+pinfold_multi_t *pinfold_multi_new(void);
 
 /** Frees a multi. NULL is allowed. Any thread. */
-pinfold_status_t pinfold_multi_free(struct pinfold_multi_t *multi);
+pinfold_status_t pinfold_multi_free(pinfold_multi_t *multi);
 
 /** Adds a create; arguments as in `pinfold_client_create`. They are copied. Any thread. */
-pinfold_status_t pinfold_multi_create(struct pinfold_multi_t *multi,
+pinfold_status_t pinfold_multi_create(pinfold_multi_t *multi,
                                       const char *path,
                                       const void *data,
                                       size_t data_length,
@@ -956,12 +956,12 @@ pinfold_status_t pinfold_multi_create(struct pinfold_multi_t *multi,
                                       size_t acl_count);
 
 /** Adds a delete; arguments as in `pinfold_client_delete`. They are copied. Any thread. */
-pinfold_status_t pinfold_multi_delete(struct pinfold_multi_t *multi,
+pinfold_status_t pinfold_multi_delete(pinfold_multi_t *multi,
                                       const char *path,
                                       int32_t version);
 
 /** Adds a set; arguments as in `pinfold_client_set`. They are copied. Any thread. */
-pinfold_status_t pinfold_multi_set(struct pinfold_multi_t *multi,
+pinfold_status_t pinfold_multi_set(pinfold_multi_t *multi,
                                    const char *path,
                                    const void *data,
                                    size_t data_length,
@@ -971,7 +971,7 @@ pinfold_status_t pinfold_multi_set(struct pinfold_multi_t *multi,
  * Adds a check that the znode is there and has this version, or any with `PINFOLD_ANY_VERSION`.
  * Arguments are copied. Any thread.
  */
-pinfold_status_t pinfold_multi_check(struct pinfold_multi_t *multi,
+pinfold_status_t pinfold_multi_check(pinfold_multi_t *multi,
                                      const char *path,
                                      int32_t version);
 
@@ -981,17 +981,17 @@ pinfold_status_t pinfold_multi_check(struct pinfold_multi_t *multi,
  *
  * Errors: those of the operations; `pinfold_reply_op_index` tells which one failed.
  */
-pinfold_status_t pinfold_client_multi(struct pinfold_client_t *client,
-                                      const struct pinfold_multi_t *multi,
+pinfold_status_t pinfold_client_multi(pinfold_client_t *client,
+                                      const pinfold_multi_t *multi,
                                       int64_t timeout_ms,
-                                      struct pinfold_reply_t **reply);
+                                      pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_client_multi`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_client_multi_async(struct pinfold_client_t *client,
-                                            const struct pinfold_multi_t *multi,
+pinfold_status_t pinfold_client_multi_async(pinfold_client_t *client,
+                                            const pinfold_multi_t *multi,
                                             pinfold_reply_fn callback,
                                             void *user_data,
                                             pinfold_destroy_fn destroy);
@@ -1000,117 +1000,117 @@ pinfold_status_t pinfold_client_multi_async(struct pinfold_client_t *client,
  * Frees a reply that a blocking call returned. NULL is allowed. Every pointer that was read from
  * it is invalid afterwards. A reply that a callback gets needs no free: it goes with the callback.
  */
-pinfold_status_t pinfold_reply_free(struct pinfold_reply_t *reply);
+pinfold_status_t pinfold_reply_free(pinfold_reply_t *reply);
 
 /**
  * How the operation ended: `PINFOLD_OK`, or why it failed. `PINFOLD_ERR_INVALID_HANDLE` for NULL
  * and for a reply that was freed.
  */
-pinfold_status_t pinfold_reply_status(const struct pinfold_reply_t *reply);
+pinfold_status_t pinfold_reply_status(const pinfold_reply_t *reply);
 
 /** What happened, for people; empty for a success. Valid as long as the reply. */
-const char *pinfold_reply_message(const struct pinfold_reply_t *reply);
+const char *pinfold_reply_message(const pinfold_reply_t *reply);
 
 /** The path that the error is about; NULL if it is about none. Valid as long as the reply. */
-const char *pinfold_reply_error_path(const struct pinfold_reply_t *reply);
+const char *pinfold_reply_error_path(const pinfold_reply_t *reply);
 
 /**
  * What the failed operation may have changed: a `PINFOLD_OUTCOME_` value. Branch on this rather
  * than on the status when deciding whether to try again.
  */
-int32_t pinfold_reply_outcome(const struct pinfold_reply_t *reply);
+int32_t pinfold_reply_outcome(const pinfold_reply_t *reply);
 
 /** Index of the operation of a multi that failed; -1 if that does not apply. */
-int32_t pinfold_reply_op_index(const struct pinfold_reply_t *reply);
+int32_t pinfold_reply_op_index(const pinfold_reply_t *reply);
 
 /**
  * The operation's ticket: ascending in call order within a client. It is also the id of the watch
  * that the operation armed (`pinfold_client_remove_watches`).
  */
-uint64_t pinfold_reply_ticket(const struct pinfold_reply_t *reply);
+uint64_t pinfold_reply_ticket(const pinfold_reply_t *reply);
 
 /**
  * Path of the created znode, with the counter of a sequential one; NULL if nothing was created.
  * Valid as long as the reply.
  */
-const char *pinfold_reply_path(const struct pinfold_reply_t *reply);
+const char *pinfold_reply_path(const pinfold_reply_t *reply);
 
 /**
  * Copies the znode's stat to `stat` and returns 1; returns 0 and leaves it alone if the reply has
  * none, which for exists means that there is no such znode. `stat` may be NULL.
  */
-int32_t pinfold_reply_stat(const struct pinfold_reply_t *reply, struct pinfold_stat_t *stat);
+int32_t pinfold_reply_stat(const pinfold_reply_t *reply, pinfold_stat_t *stat);
 
 /**
  * The data: a znode's, a leader's, a claimed task's payload, a task's result, a master's id. NULL
  * for none and for a znode's null data; `*length` is then 0. Not NUL-terminated. Valid as long as
  * the reply. `length` may be NULL.
  */
-const uint8_t *pinfold_reply_data(const struct pinfold_reply_t *reply, size_t *length);
+const uint8_t *pinfold_reply_data(const pinfold_reply_t *reply, size_t *length);
 
 /** Number of children that get_children found. */
-size_t pinfold_reply_child_count(const struct pinfold_reply_t *reply);
+size_t pinfold_reply_child_count(const pinfold_reply_t *reply);
 
 /**
  * Name of a child, not its path; NULL at and after `pinfold_reply_child_count`. The order means
  * nothing. Valid as long as the reply.
  */
-const char *pinfold_reply_child(const struct pinfold_reply_t *reply, size_t index);
+const char *pinfold_reply_child(const pinfold_reply_t *reply, size_t index);
 
 /** Number of entries that get_acl found. */
-size_t pinfold_reply_acl_count(const struct pinfold_reply_t *reply);
+size_t pinfold_reply_acl_count(const pinfold_reply_t *reply);
 
 /**
  * Copies an ACL entry to `acl` and returns 1; returns 0 and leaves it alone at and after
  * `pinfold_reply_acl_count`. Its strings are valid as long as the reply.
  */
-int32_t pinfold_reply_acl(const struct pinfold_reply_t *reply,
+int32_t pinfold_reply_acl(const pinfold_reply_t *reply,
                           size_t index,
-                          struct pinfold_acl_t *acl);
+                          pinfold_acl_t *acl);
 
 /** Number of results of a multi that was applied. */
-size_t pinfold_reply_result_count(const struct pinfold_reply_t *reply);
+size_t pinfold_reply_result_count(const pinfold_reply_t *reply);
 
 /** Path that a create of a multi created; NULL for other operations. Valid as long as the reply. */
-const char *pinfold_reply_result_path(const struct pinfold_reply_t *reply, size_t index);
+const char *pinfold_reply_result_path(const pinfold_reply_t *reply, size_t index);
 
 /**
  * Copies the stat after a create or set of a multi to `stat` and returns 1; returns 0 and leaves
  * it alone for other operations.
  */
-int32_t pinfold_reply_result_stat(const struct pinfold_reply_t *reply,
+int32_t pinfold_reply_result_stat(const pinfold_reply_t *reply,
                                   size_t index,
-                                  struct pinfold_stat_t *stat);
+                                  pinfold_stat_t *stat);
 
 /**
  * Handle of the recipe that was started: a leadership, a claim, a master, a worker; 0 for none.
  * It is valid with the same client until the recipe has ended.
  */
-uint64_t pinfold_reply_recipe(const struct pinfold_reply_t *reply);
+uint64_t pinfold_reply_recipe(const pinfold_reply_t *reply);
 
 /**
  * Fencing token of a leadership or a leader: it grows with every new leader. 0 for none, which
  * for `pinfold_election_leader` means that nobody leads.
  */
-int64_t pinfold_reply_token(const struct pinfold_reply_t *reply);
+int64_t pinfold_reply_token(const pinfold_reply_t *reply);
 
 /**
  * Id of the task that was submitted, claimed or finished; NULL for none. Valid as long as the
  * reply.
  */
-const char *pinfold_reply_task(const struct pinfold_reply_t *reply);
+const char *pinfold_reply_task(const pinfold_reply_t *reply);
 
 /** The worker that did the task; NULL for none. Valid as long as the reply. */
-const char *pinfold_reply_worker(const struct pinfold_reply_t *reply);
+const char *pinfold_reply_worker(const pinfold_reply_t *reply);
 
 /** 1 for the task's first attempt; 0 if that does not apply. */
-uint32_t pinfold_reply_attempt(const struct pinfold_reply_t *reply);
+uint32_t pinfold_reply_attempt(const pinfold_reply_t *reply);
 
 /**
  * Copies the counts of a queue to `counts` and returns 1; returns 0 and leaves it alone if the
  * reply has none.
  */
-int32_t pinfold_reply_counts(const struct pinfold_reply_t *reply, struct pinfold_counts_t *counts);
+int32_t pinfold_reply_counts(const pinfold_reply_t *reply, pinfold_counts_t *counts);
 
 /**
  * Stands as a candidate under `path` and completes when this client leads; the reply has the
@@ -1118,24 +1118,24 @@ int32_t pinfold_reply_counts(const struct pinfold_reply_t *reply, struct pinfold
  * NULL for none, gets `PINFOLD_RECIPE_EVENT_LEADERSHIP_LOST` before the server could expire the
  * session: stop at once then.
  */
-pinfold_status_t pinfold_election_campaign(struct pinfold_client_t *client,
+pinfold_status_t pinfold_election_campaign(pinfold_client_t *client,
                                            const char *path,
                                            const void *data,
                                            size_t data_length,
-                                           const struct pinfold_listener_t *listener,
+                                           const pinfold_listener_t *listener,
                                            int64_t timeout_ms,
-                                           struct pinfold_reply_t **reply);
+                                           pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_election_campaign`: returns at once, and the callback gets the
  * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_election_campaign_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_election_campaign_async(pinfold_client_t *client,
                                                  const char *path,
                                                  const void *data,
                                                  size_t data_length,
-                                                 const struct pinfold_listener_t *listener,
+                                                 const pinfold_listener_t *listener,
                                                  pinfold_reply_fn callback,
                                                  void *user_data,
                                                  pinfold_destroy_fn destroy);
@@ -1145,52 +1145,52 @@ pinfold_status_t pinfold_election_campaign_async(struct pinfold_client_t *client
  *
  * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
  */
-pinfold_status_t pinfold_election_resign(struct pinfold_client_t *client,
+pinfold_status_t pinfold_election_resign(pinfold_client_t *client,
                                          uint64_t recipe,
                                          int64_t timeout_ms,
-                                         struct pinfold_reply_t **reply);
+                                         pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_election_resign`: returns at once, and the callback gets the
  * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_election_resign_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_election_resign_async(pinfold_client_t *client,
                                                uint64_t recipe,
                                                pinfold_reply_fn callback,
                                                void *user_data,
                                                pinfold_destroy_fn destroy);
 
 /** Asks who leads: the reply has the leader's data and token, or the token 0 if nobody does. */
-pinfold_status_t pinfold_election_leader(struct pinfold_client_t *client,
+pinfold_status_t pinfold_election_leader(pinfold_client_t *client,
                                          const char *path,
                                          int64_t timeout_ms,
-                                         struct pinfold_reply_t **reply);
+                                         pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_election_leader`: returns at once, and the callback gets the
  * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_election_leader_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_election_leader_async(pinfold_client_t *client,
                                                const char *path,
                                                pinfold_reply_fn callback,
                                                void *user_data,
                                                pinfold_destroy_fn destroy);
 
 /** Submits a task to the application under `root`; the reply has the task's id. */
-pinfold_status_t pinfold_queue_submit(struct pinfold_client_t *client,
+pinfold_status_t pinfold_queue_submit(pinfold_client_t *client,
                                       const char *root,
                                       const void *payload,
                                       size_t payload_length,
                                       int64_t timeout_ms,
-                                      struct pinfold_reply_t **reply);
+                                      pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_queue_submit`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_queue_submit_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_queue_submit_async(pinfold_client_t *client,
                                             const char *root,
                                             const void *payload,
                                             size_t payload_length,
@@ -1205,17 +1205,17 @@ pinfold_status_t pinfold_queue_submit_async(struct pinfold_client_t *client,
  * Errors: `PINFOLD_ERR_TASK_FAILED` when it was given up, with the reason as the message;
  * `PINFOLD_ERR_NO_NODE`.
  */
-pinfold_status_t pinfold_queue_result(struct pinfold_client_t *client,
+pinfold_status_t pinfold_queue_result(pinfold_client_t *client,
                                       const char *root,
                                       const char *task,
                                       int64_t timeout_ms,
-                                      struct pinfold_reply_t **reply);
+                                      pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_queue_result`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_queue_result_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_queue_result_async(pinfold_client_t *client,
                                             const char *root,
                                             const char *task,
                                             pinfold_reply_fn callback,
@@ -1223,16 +1223,16 @@ pinfold_status_t pinfold_queue_result_async(struct pinfold_client_t *client,
                                             pinfold_destroy_fn destroy);
 
 /** Counts the tasks: the reply has the counts, and the master's id as data. */
-pinfold_status_t pinfold_queue_counts(struct pinfold_client_t *client,
+pinfold_status_t pinfold_queue_counts(pinfold_client_t *client,
                                       const char *root,
                                       int64_t timeout_ms,
-                                      struct pinfold_reply_t **reply);
+                                      pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_queue_counts`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_queue_counts_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_queue_counts_async(pinfold_client_t *client,
                                             const char *root,
                                             pinfold_reply_fn callback,
                                             void *user_data,
@@ -1243,21 +1243,21 @@ pinfold_status_t pinfold_queue_counts_async(struct pinfold_client_t *client,
  * claim's handle, the task's id, its payload as data, and the attempt. `worker` names the
  * claimant. The listener, NULL for none, learns of the claim's loss.
  */
-pinfold_status_t pinfold_queue_claim(struct pinfold_client_t *client,
+pinfold_status_t pinfold_queue_claim(pinfold_client_t *client,
                                      const char *root,
                                      const char *worker,
-                                     const struct pinfold_listener_t *listener,
+                                     const pinfold_listener_t *listener,
                                      int64_t timeout_ms,
-                                     struct pinfold_reply_t **reply);
+                                     pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_queue_claim`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_queue_claim_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_queue_claim_async(pinfold_client_t *client,
                                            const char *root,
                                            const char *worker,
-                                           const struct pinfold_listener_t *listener,
+                                           const pinfold_listener_t *listener,
                                            pinfold_reply_fn callback,
                                            void *user_data,
                                            pinfold_destroy_fn destroy);
@@ -1267,19 +1267,19 @@ pinfold_status_t pinfold_queue_claim_async(struct pinfold_client_t *client,
  *
  * Errors: `PINFOLD_ERR_CLAIM_LOST` if it is no longer ours; `PINFOLD_ERR_INVALID_HANDLE`.
  */
-pinfold_status_t pinfold_claim_complete(struct pinfold_client_t *client,
+pinfold_status_t pinfold_claim_complete(pinfold_client_t *client,
                                         uint64_t recipe,
                                         const void *result,
                                         size_t result_length,
                                         int64_t timeout_ms,
-                                        struct pinfold_reply_t **reply);
+                                        pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_claim_complete`: returns at once, and the callback gets the reply.
  * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_claim_complete_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_claim_complete_async(pinfold_client_t *client,
                                               uint64_t recipe,
                                               const void *result,
                                               size_t result_length,
@@ -1293,17 +1293,17 @@ pinfold_status_t pinfold_claim_complete_async(struct pinfold_client_t *client,
  *
  * Errors: `PINFOLD_ERR_CLAIM_LOST` if it is no longer ours; `PINFOLD_ERR_INVALID_HANDLE`.
  */
-pinfold_status_t pinfold_claim_fail(struct pinfold_client_t *client,
+pinfold_status_t pinfold_claim_fail(pinfold_client_t *client,
                                     uint64_t recipe,
                                     const char *reason,
                                     int64_t timeout_ms,
-                                    struct pinfold_reply_t **reply);
+                                    pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_claim_fail`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_claim_fail_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_claim_fail_async(pinfold_client_t *client,
                                           uint64_t recipe,
                                           const char *reason,
                                           pinfold_reply_fn callback,
@@ -1315,17 +1315,17 @@ pinfold_status_t pinfold_claim_fail_async(struct pinfold_client_t *client,
  *
  * Errors: `PINFOLD_ERR_CLAIM_LOST` if it is no longer ours; `PINFOLD_ERR_INVALID_HANDLE`.
  */
-pinfold_status_t pinfold_claim_release(struct pinfold_client_t *client,
+pinfold_status_t pinfold_claim_release(pinfold_client_t *client,
                                        uint64_t recipe,
                                        int64_t timeout_ms,
-                                       struct pinfold_reply_t **reply);
+                                       pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_claim_release`: returns at once, and the callback gets the reply.
  * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_claim_release_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_claim_release_async(pinfold_client_t *client,
                                              uint64_t recipe,
                                              pinfold_reply_fn callback,
                                              void *user_data,
@@ -1336,23 +1336,23 @@ pinfold_status_t pinfold_claim_release_async(struct pinfold_client_t *client,
  * stopped. The reply has the recipe's handle. `id` names this candidate. A task is given up after
  * `max_attempts` attempts. The listener, NULL for none, is told what happens.
  */
-pinfold_status_t pinfold_master_start(struct pinfold_client_t *client,
+pinfold_status_t pinfold_master_start(pinfold_client_t *client,
                                       const char *root,
                                       const char *id,
                                       uint32_t max_attempts,
-                                      const struct pinfold_listener_t *listener,
+                                      const pinfold_listener_t *listener,
                                       int64_t timeout_ms,
-                                      struct pinfold_reply_t **reply);
+                                      pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_master_start`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_master_start_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_master_start_async(pinfold_client_t *client,
                                             const char *root,
                                             const char *id,
                                             uint32_t max_attempts,
-                                            const struct pinfold_listener_t *listener,
+                                            const pinfold_listener_t *listener,
                                             pinfold_reply_fn callback,
                                             void *user_data,
                                             pinfold_destroy_fn destroy);
@@ -1362,16 +1362,16 @@ pinfold_status_t pinfold_master_start_async(struct pinfold_client_t *client,
  *
  * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
  */
-pinfold_status_t pinfold_master_stop(struct pinfold_client_t *client,
+pinfold_status_t pinfold_master_stop(pinfold_client_t *client,
                                      uint64_t recipe,
                                      int64_t timeout_ms,
-                                     struct pinfold_reply_t **reply);
+                                     pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_master_stop`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_master_stop_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_master_stop_async(pinfold_client_t *client,
                                            uint64_t recipe,
                                            pinfold_reply_fn callback,
                                            void *user_data,
@@ -1383,27 +1383,27 @@ pinfold_status_t pinfold_master_stop_async(struct pinfold_client_t *client,
  * say what it can do. The listener is told which tasks it is given
  * (`PINFOLD_RECIPE_EVENT_ASSIGNED`) and which are taken back (`PINFOLD_RECIPE_EVENT_REVOKED`).
  */
-pinfold_status_t pinfold_worker_start(struct pinfold_client_t *client,
+pinfold_status_t pinfold_worker_start(pinfold_client_t *client,
                                       const char *root,
                                       const char *id,
                                       uint32_t capacity,
                                       const char *const *abilities,
                                       size_t ability_count,
-                                      const struct pinfold_listener_t *listener,
+                                      const pinfold_listener_t *listener,
                                       int64_t timeout_ms,
-                                      struct pinfold_reply_t **reply);
+                                      pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_worker_start`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_worker_start_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_worker_start_async(pinfold_client_t *client,
                                             const char *root,
                                             const char *id,
                                             uint32_t capacity,
                                             const char *const *abilities,
                                             size_t ability_count,
-                                            const struct pinfold_listener_t *listener,
+                                            const pinfold_listener_t *listener,
                                             pinfold_reply_fn callback,
                                             void *user_data,
                                             pinfold_destroy_fn destroy);
@@ -1413,20 +1413,20 @@ pinfold_status_t pinfold_worker_start_async(struct pinfold_client_t *client,
  *
  * Errors: `PINFOLD_ERR_CLAIM_LOST` if the task was given to another; `PINFOLD_ERR_INVALID_HANDLE`.
  */
-pinfold_status_t pinfold_worker_complete(struct pinfold_client_t *client,
+pinfold_status_t pinfold_worker_complete(pinfold_client_t *client,
                                          uint64_t recipe,
                                          const char *task,
                                          const void *result,
                                          size_t result_length,
                                          int64_t timeout_ms,
-                                         struct pinfold_reply_t **reply);
+                                         pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_worker_complete`: returns at once, and the callback gets the
  * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
  * called.
  */
-pinfold_status_t pinfold_worker_complete_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_worker_complete_async(pinfold_client_t *client,
                                                uint64_t recipe,
                                                const char *task,
                                                const void *result,
@@ -1440,18 +1440,18 @@ pinfold_status_t pinfold_worker_complete_async(struct pinfold_client_t *client,
  *
  * Errors: `PINFOLD_ERR_CLAIM_LOST` if the task was given to another; `PINFOLD_ERR_INVALID_HANDLE`.
  */
-pinfold_status_t pinfold_worker_fail(struct pinfold_client_t *client,
+pinfold_status_t pinfold_worker_fail(pinfold_client_t *client,
                                      uint64_t recipe,
                                      const char *task,
                                      const char *reason,
                                      int64_t timeout_ms,
-                                     struct pinfold_reply_t **reply);
+                                     pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_worker_fail`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_worker_fail_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_worker_fail_async(pinfold_client_t *client,
                                            uint64_t recipe,
                                            const char *task,
                                            const char *reason,
@@ -1464,16 +1464,16 @@ pinfold_status_t pinfold_worker_fail_async(struct pinfold_client_t *client,
  *
  * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
  */
-pinfold_status_t pinfold_worker_stop(struct pinfold_client_t *client,
+pinfold_status_t pinfold_worker_stop(pinfold_client_t *client,
                                      uint64_t recipe,
                                      int64_t timeout_ms,
-                                     struct pinfold_reply_t **reply);
+                                     pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_worker_stop`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
  */
-pinfold_status_t pinfold_worker_stop_async(struct pinfold_client_t *client,
+pinfold_status_t pinfold_worker_stop_async(pinfold_client_t *client,
                                            uint64_t recipe,
                                            pinfold_reply_fn callback,
                                            void *user_data,
@@ -1494,25 +1494,25 @@ pinfold_status_t pinfold_server_options_init(pinfold_server_options_t *options, 
  * `pinfold_last_message` tells which.
  */
 pinfold_status_t pinfold_server_start(const pinfold_server_options_t *options,
-                                      struct pinfold_server_t **server);
+                                      pinfold_server_t **server);
 
 /**
  * The host:port that it serves on, to be used as the hosts of a client; empty for a handle that
  * is not valid. Valid until the server is freed. Any thread.
  */
-const char *pinfold_server_address(const struct pinfold_server_t *server);
+const char *pinfold_server_address(const pinfold_server_t *server);
 
 /**
  * Stops serving and returns when everything that was acknowledged is on disk. Idempotent; the
  * handle stays valid. Any thread.
  */
-pinfold_status_t pinfold_server_stop(struct pinfold_server_t *server);
+pinfold_status_t pinfold_server_stop(pinfold_server_t *server);
 
 /**
  * Stops the server if it runs, removes a temporary data directory, and gives the handle up. NULL
  * is allowed. Any thread.
  */
-pinfold_status_t pinfold_server_free(struct pinfold_server_t *server);
+pinfold_status_t pinfold_server_free(pinfold_server_t *server);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -50,7 +50,13 @@ fn tidy(text: &str) -> String {
     for pointer in ["const char *", "const void *", "_t *", "*const *"] {
         text = text.replace(&format!("{pointer} "), pointer);
     }
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let plain = |line: &str| match line.starts_with("typedef struct") {
+        true => line.to_owned(),
+        // The typedef's name is enough.
+        false => line.trim_end().replace("struct pinfold_", "pinfold_"),
+    };
+    let lines: Vec<String> = text.lines().map(plain).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     short_comments(&lines).join("\n") + "\n"
 }
 
