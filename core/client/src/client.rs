@@ -67,11 +67,14 @@ impl Client {
     /// the session's states and the completions of [`Client::submit`].
     ///
     /// # Errors
-    /// `BAD_ARGUMENTS` for a connect string that cannot be used.
+    /// `BAD_ARGUMENTS` for a connect string that cannot be used, `INVALID_ARGUMENT` outside of a
+    /// runtime.
     pub fn start(options: Options, sink: Option<Arc<dyn Sink>>) -> Result<Client, Error> {
         let hosts = Hosts::parse(&options.hosts)?;
+        let runtime = tokio::runtime::Handle::try_current()
+            .map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()))?;
         let shared = Arc::new(Shared::new(options, hosts, sink));
-        tokio::spawn(Session::new(shared.clone()).run());
+        runtime.spawn(Session::new(shared.clone()).run());
         Ok(Client(Arc::new(Handle { shared })))
     }
 
@@ -176,10 +179,13 @@ impl Client {
     }
 
     /// Like [`Client::exists`], with a one-shot watch that is armed either way.
-    pub async fn exists_watch(&self, path: &str) -> Result<(Option<Stat>, Watch), Error> {
+    pub fn exists_watch(
+        &self,
+        path: &str,
+    ) -> impl Future<Output = Result<(Option<Stat>, Watch), Error>> + Send + use<> {
         let request = Request::Exists { path: path.to_owned(), watch: true };
         let (pending, watch) = self.watch(request, false, to_exists);
-        Ok((pending.await?, watch))
+        async move { Ok((pending.await?, watch)) }
     }
 
     /// The node's data, null as empty, and stat.
@@ -197,11 +203,16 @@ impl Client {
     }
 
     /// Like [`Client::get`], with a one-shot watch.
-    pub async fn get_watch(&self, path: &str) -> Result<(Bytes, Stat, Watch), Error> {
+    pub fn get_watch(
+        &self,
+        path: &str,
+    ) -> impl Future<Output = Result<(Bytes, Stat, Watch), Error>> + Send + use<> {
         let request = Request::GetData { path: path.to_owned(), watch: true };
         let (pending, watch) = self.watch(request, false, to_data);
-        let (data, stat) = pending.await?;
-        Ok((data, stat, watch))
+        async move {
+            let (data, stat) = pending.await?;
+            Ok((data, stat, watch))
+        }
     }
 
     /// Sets the node's data; -1 for any version.
@@ -216,14 +227,16 @@ impl Client {
     }
 
     /// Like [`Client::get_children`], with a one-shot watch.
-    pub async fn get_children_watch(
+    pub fn get_children_watch(
         &self,
         path: &str,
-    ) -> Result<(Vec<String>, Stat, Watch), Error> {
+    ) -> impl Future<Output = Result<(Vec<String>, Stat, Watch), Error>> + Send + use<> {
         let request = Request::GetChildren { path: path.to_owned(), watch: true };
         let (pending, watch) = self.watch(request, false, to_children);
-        let (names, stat) = pending.await?;
-        Ok((names, stat, watch))
+        async move {
+            let (names, stat) = pending.await?;
+            Ok((names, stat, watch))
+        }
     }
 
     /// The node's ACL and stat.
@@ -260,11 +273,17 @@ impl Client {
     }
 
     /// Arms a lasting watch, which is removed when it is dropped. The node need not exist.
-    pub async fn add_watch(&self, path: &str, mode: AddWatchMode) -> Result<Watch, Error> {
+    pub fn add_watch(
+        &self,
+        path: &str,
+        mode: AddWatchMode,
+    ) -> impl Future<Output = Result<Watch, Error>> + Send + use<> {
         let request = Request::AddWatch { path: path.to_owned(), mode };
         let (pending, watch) = self.watch(request, true, |_| Some(()));
-        pending.await?;
-        Ok(watch)
+        async move {
+            pending.await?;
+            Ok(watch)
+        }
     }
 
     /// The session; none before the first connection.
@@ -311,7 +330,8 @@ impl Client {
         Client::connect(Options { session: None, ..self.options().clone() }).await
     }
 
-    /// Closes the session: everything submitted before is completed first. Idempotent.
+    /// Closes the session: everything submitted before is completed first, where no server is
+    /// connected with `CLOSED`. Idempotent.
     pub fn close(&self) -> Pending<()> {
         let (sender, receiver) = oneshot::channel();
         if self.0.shared.enqueue(call(Request::Close, Completion::Future(sender))).is_err() {

@@ -1,6 +1,6 @@
 //! The host list and the chroot of a connect string.
 
-use pinfold_proto::{ErrorCode, path};
+use pinfold_proto::{CreateMode, ErrorCode, path};
 
 use crate::Error;
 
@@ -59,6 +59,15 @@ pub(crate) fn to_server(chroot: &str, path: &str) -> String {
     if path == "/" { chroot.to_owned() } else { format!("{chroot}{path}") }
 }
 
+/// The path of a create. That of a sequential child of the root may be `/` alone: the counter
+/// goes behind it, so it must keep its slash behind the chroot.
+pub(crate) fn to_server_create(chroot: &str, path: &str, mode: CreateMode) -> String {
+    match path {
+        "/" if mode.is_sequential() => format!("{chroot}/"),
+        _ => to_server(chroot, path),
+    }
+}
+
 /// The path that the caller knows.
 pub(crate) fn to_caller(chroot: &str, path: String) -> String {
     match path.strip_prefix(chroot) {
@@ -88,6 +97,10 @@ mod tests {
     fn chroot_goes_on_and_off() {
         assert_eq!(to_server("/app", "/"), "/app");
         assert_eq!(to_server("/app", "/x"), "/app/x");
+        let sequential = CreateMode::EphemeralSequential;
+        assert_eq!(to_server_create("/app", "/", sequential), "/app/");
+        assert_eq!(to_server_create("", "/", sequential), "/");
+        assert_eq!(to_server_create("/app", "/", CreateMode::Persistent), "/app");
         assert_eq!(to_server("/app", "/zookeeper/config"), "/zookeeper/config");
         assert_eq!(to_caller("/app", "/app".into()), "/");
         assert_eq!(to_caller("/app", "/app/x".into()), "/x");

@@ -8,15 +8,14 @@ use pinfold_proto::ErrorCode;
 use crate::shared::Completion;
 use crate::watches::{Target, WatchKey, WatchKind};
 use crate::wire::ReplyKind;
-use crate::{Error, Outcome, Response};
+use crate::{Error, Outcome, Request, Response};
 
 /// A request that waits for its answer.
 pub(crate) struct Waiting {
     pub(crate) xid: i32,
     pub(crate) kind: ReplyKind,
     pub(crate) completion: Completion,
-    /// The caller's path, for errors.
-    pub(crate) path: Option<String>,
+    pub(crate) about: About,
     pub(crate) is_write: bool,
     pub(crate) is_close: bool,
     /// What the request arms: the server's path and where it delivers. Of `exists` the answer
@@ -43,9 +42,36 @@ impl Waiting {
 
     /// The error with this request's path.
     pub(crate) fn about(&self, error: Error) -> Error {
-        match &self.path {
-            Some(path) => error.with_path(path.clone()),
-            None => error,
+        match &self.about {
+            About::Nothing => error,
+            About::Path(path) => error.with_path(path.clone()),
+            About::Ops(paths) => match error.op_index().and_then(|index| paths.get(index)) {
+                Some(path) => {
+                    let path = path.clone();
+                    error.with_path(path)
+                }
+                None => error,
+            },
+        }
+    }
+}
+
+/// The caller's paths, for errors.
+pub(crate) enum About {
+    Nothing,
+    Path(String),
+    /// Those of a multi's operations.
+    Ops(Vec<String>),
+}
+
+impl About {
+    pub(crate) fn of(request: &Request) -> About {
+        match (request, request.path()) {
+            (Request::Multi { ops }, _) => {
+                About::Ops(ops.iter().map(|op| op.path().to_owned()).collect())
+            }
+            (_, Some(path)) => About::Path(path.to_owned()),
+            (_, None) => About::Nothing,
         }
     }
 }

@@ -161,7 +161,7 @@ impl Request {
     }
 
     /// Refuses what no server would take: illegal paths and too many bytes.
-    pub(crate) fn check(&self, max: usize) -> Result<(), Error> {
+    pub(crate) fn check(&self, max: usize, chroot: usize) -> Result<(), Error> {
         match self {
             Request::Create { path, mode, .. } => check_create(path, *mode)?,
             Request::Multi { ops } => {
@@ -179,7 +179,7 @@ impl Request {
                 }
             }
         }
-        let size = self.size();
+        let size = self.size(chroot);
         if size > max {
             let message = format!("the request has {size} bytes; the limit is {max}");
             let error = Error::new(ErrorCode::BadArguments, message);
@@ -191,31 +191,48 @@ impl Request {
         Ok(())
     }
 
-    /// About its size on the wire, bytes: exact for what can be large.
-    fn size(&self) -> usize {
-        const FIXED: usize = 64;
-        let of = |path: &str, data: &Option<Bytes>| {
-            FIXED + path.len() + data.as_ref().map_or(0, Bytes::len)
+    /// Its size on the wire, bytes, with a chroot of this length before each path.
+    fn size(&self, chroot: usize) -> usize {
+        /// xid and operation.
+        const HEADER: usize = 8;
+        let body = match self {
+            Request::Create { path, data, acl, .. } => create_size(chroot + path.len(), data, acl),
+            Request::SetData { path, data, .. } => 4 + chroot + path.len() + data_size(data) + 4,
+            Request::SetAcl { path, acl, .. } => 4 + chroot + path.len() + acl_size(acl) + 4,
+            Request::Multi { ops } => {
+                // A header before each and one after the last.
+                9 + ops.iter().map(|op| 9 + op.size(chroot)).sum::<usize>()
+            }
+            Request::AddAuth { scheme, auth } => 4 + 4 + scheme.len() + 4 + auth.len(),
+            // A path and at most one number.
+            _ => 4 + self.path().map_or(0, |path| chroot + path.len()) + 4,
         };
-        let acl_size = |acl: &[Acl]| {
-            acl.iter().map(|entry| 12 + entry.id.scheme.len() + entry.id.id.len()).sum::<usize>()
-        };
+        HEADER + body
+    }
+}
+
+impl MultiOp {
+    fn size(&self, chroot: usize) -> usize {
+        let path = chroot + self.path().len();
         match self {
-            Request::Create { path, data, acl, .. } => of(path, data) + acl_size(acl),
-            Request::SetData { path, data, .. } => of(path, data),
-            Request::SetAcl { path, acl, .. } => of(path, &None) + acl_size(acl),
-            Request::Multi { ops } => ops
-                .iter()
-                .map(|op| match op {
-                    MultiOp::Create { path, data, acl, .. } => of(path, data) + acl_size(acl),
-                    MultiOp::SetData { path, data, .. } => of(path, data),
-                    MultiOp::Delete { path, .. } | MultiOp::Check { path, .. } => of(path, &None),
-                })
-                .sum(),
-            Request::AddAuth { scheme, auth } => FIXED + scheme.len() + auth.len(),
-            _ => FIXED + self.path().map_or(0, str::len),
+            MultiOp::Create { data, acl, .. } => create_size(path, data, acl),
+            MultiOp::SetData { data, .. } => 4 + path + data_size(data) + 4,
+            MultiOp::Delete { .. } | MultiOp::Check { .. } => 4 + path + 4,
         }
     }
+}
+
+fn create_size(path: usize, data: &Option<Bytes>, acl: &[Acl]) -> usize {
+    4 + path + data_size(data) + acl_size(acl) + 4
+}
+
+fn data_size(data: &Option<Bytes>) -> usize {
+    4 + data.as_ref().map_or(0, Bytes::len)
+}
+
+fn acl_size(acl: &[Acl]) -> usize {
+    let entries = acl.iter().map(|entry| 12 + entry.id.scheme.len() + entry.id.id.len());
+    4 + entries.sum::<usize>()
 }
 
 fn check_path(text: &str) -> Result<(), Error> {

@@ -155,8 +155,9 @@ impl Session {
         let addresses = &self.shared.hosts.addresses;
         let address = addresses[self.next_host % addresses.len()].clone();
         self.next_host = (self.next_host + 1) % addresses.len();
-        let limit = self.shared.timeout().min(self.shared.options.connect_timeout);
-        let limit = limit.max(Duration::from_secs(1));
+        // A host that swallows packets must leave the others time before the session expires.
+        let share = self.shared.timeout() / u32::try_from(addresses.len()).unwrap_or(1);
+        let limit = share.min(self.shared.options.connect_timeout).max(Duration::from_secs(1));
         match timeout(limit, self.handshake(&address)).await {
             Ok(Ok(attempt)) => attempt,
             Ok(Err(error)) => {
@@ -251,6 +252,11 @@ impl Session {
             if waiting.is_close {
                 self.closers.push(waiting.completion);
                 continue;
+            }
+            if let (Some(key), None) = (waiting.remove, state) {
+                // The server's watches go with the connection; ours is not armed again.
+                self.watches.remove(key);
+                waiting.local = Some(Ok(Response::Done));
             }
             let result = waiting.local.take().unwrap_or_else(|| match state {
                 Some(state) => Err(waiting.about(over(state))),

@@ -88,12 +88,16 @@ impl Shared {
 
     /// Gives a request its place in the session's order.
     pub(crate) fn enqueue(&self, call: Call) -> Result<(), Error> {
-        call.request.check(self.options.max_request)?;
+        call.request.check(self.options.max_request, self.hosts.chroot.len())?;
         let is_close = call.request == Request::Close;
         let internal = matches!(call.completion, Completion::Nobody);
         let mut queue = lock(&self.queue);
         if let Some(over) = &queue.over {
-            return Err(over.clone());
+            let over = over.clone();
+            return Err(match call.request.path() {
+                Some(path) => over.with_path(path),
+                None => over,
+            });
         }
         if queue.closing && !is_close {
             return Err(closed());

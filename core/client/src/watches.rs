@@ -24,7 +24,7 @@ pub(crate) enum Target {
 }
 
 /// What names a watch for removal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum WatchKey {
     Ticket(u64),
     Channel(u64),
@@ -35,6 +35,14 @@ impl Target {
         match self {
             Target::Sink(ticket, _) => WatchKey::Ticket(*ticket),
             Target::Channel(number, _) => WatchKey::Channel(*number),
+        }
+    }
+
+    /// Whether nobody can receive its events any more.
+    fn is_dropped(&self) -> bool {
+        match self {
+            Target::Sink(..) => false,
+            Target::Channel(_, sender) => sender.is_closed(),
         }
     }
 
@@ -96,7 +104,13 @@ impl Watches {
     }
 
     pub(crate) fn add(&mut self, kind: WatchKind, path: String, target: Target) {
-        self.table(kind).entry(path).or_default().push(target);
+        let armed = self.table(kind).entry(path).or_default();
+        // Watches that nobody holds any more must not pile up; looked for only where the list
+        // would grow its memory, so that arming stays cheap.
+        if armed.len() == armed.capacity() {
+            armed.retain(|at| !at.is_dropped());
+        }
+        armed.push(target);
     }
 
     /// Where a watch is, if it is still armed.
@@ -107,12 +121,17 @@ impl Watches {
         })
     }
 
-    /// Whether the server must keep its watch for others when `key` goes.
-    pub(crate) fn is_shared(&self, key: WatchKey, kind: WatchKind, path: &str) -> bool {
+    /// Whether the server must keep its watch for those that are not `removed`.
+    pub(crate) fn is_shared(
+        &self,
+        kind: WatchKind,
+        path: &str,
+        removed: impl Fn(WatchKey) -> bool,
+    ) -> bool {
         let wanted = kind.watcher_type();
         KINDS.into_iter().zip(&self.tables).any(|(other, table)| {
             other.watcher_type() == wanted
-                && table.get(path).is_some_and(|armed| armed.iter().any(|at| at.key() != key))
+                && table.get(path).is_some_and(|armed| armed.iter().any(|at| !removed(at.key())))
         })
     }
 
@@ -160,7 +179,13 @@ impl Watches {
     }
 
     /// Requests that arm everything again, each of a size that any server takes.
-    pub(crate) fn rearm(&self, relative_zxid: i64) -> Vec<SetWatches2> {
+    pub(crate) fn rearm(&mut self, relative_zxid: i64) -> Vec<SetWatches2> {
+        for table in &mut self.tables {
+            table.retain(|_, armed| {
+                armed.retain(|at| !at.is_dropped());
+                !armed.is_empty()
+            });
+        }
         let mut batches = Vec::new();
         let empty = || SetWatches2 { relative_zxid, ..SetWatches2::default() };
         let (mut batch, mut size) = (empty(), 0);
@@ -253,9 +278,9 @@ mod tests {
         let _exist = channel(&mut watches, WatchKind::Exist, "/a", 2);
         let key = WatchKey::Channel(1);
         assert_eq!(watches.find(key), Some((WatchKind::Data, "/a".to_owned())));
-        assert!(watches.is_shared(key, WatchKind::Data, "/a"));
+        assert!(watches.is_shared(WatchKind::Data, "/a", |other| other == key));
         watches.remove(WatchKey::Channel(2));
-        assert!(!watches.is_shared(key, WatchKind::Data, "/a"));
+        assert!(!watches.is_shared(WatchKind::Data, "/a", |other| other == key));
         watches.remove(key);
         assert_eq!(watches.find(key), None);
     }

@@ -12,7 +12,7 @@ use pinfold_proto::{
     jute,
 };
 
-use crate::hosts::{to_caller, to_server};
+use crate::hosts::{to_caller, to_server, to_server_create};
 use crate::watches::WatchKind;
 use crate::{Error, MultiOp, MultiResult, Request, Response};
 
@@ -58,7 +58,8 @@ pub(crate) fn encode(out: &mut BytesMut, xid: i32, chroot: &str, request: Reques
     match request {
         Request::Create { path, data, mode, acl } => {
             let op = create_op(mode);
-            let record = CreateRequest { path: full(&path), data, acl, flags: mode.flags() };
+            let path = to_server_create(chroot, &path, mode);
+            let record = CreateRequest { path, data, acl, flags: mode.flags() };
             put(out, xid, op, &record);
             ReplyKind::Created
         }
@@ -132,7 +133,7 @@ fn multi_op(chroot: &str, op: MultiOp) -> pinfold_proto::MultiOp {
     use pinfold_proto::records::CheckVersionRequest;
     match op {
         MultiOp::Create { path, data, mode, acl } => {
-            let path = to_server(chroot, &path);
+            let path = to_server_create(chroot, &path, mode);
             let record = CreateRequest { path, data, acl, flags: mode.flags() };
             match create_op(mode) {
                 OpCode::CreateContainer => Wire::CreateContainer(record),

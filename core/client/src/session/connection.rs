@@ -1,6 +1,6 @@
 //! One connection of a session: requests out in batches, answers and events in.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::ErrorKind;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -16,9 +16,9 @@ use tokio::net::TcpStream;
 use tokio::time::sleep_until;
 
 use super::Session;
-use crate::in_flight::{InFlight, Waiting};
+use crate::in_flight::{About, InFlight, Waiting};
 use crate::shared::{Call, Completion};
-use crate::watches::WatchKind;
+use crate::watches::{WatchKey, WatchKind};
 use crate::wire::{self, ReplyKind};
 use crate::{Error, EventKind, Request, Response, WatchEvent, hosts};
 
@@ -132,10 +132,10 @@ impl Session {
             tokio::select! {
                 ready = connection.stream.ready(interest) => {
                     let ready = ready.map_err(|error| Lost::Broken(error.to_string()))?;
-                    if ready.is_readable() {
-                        while connection.fill()? {
-                            self.receive(connection)?;
-                        }
+                    // One piece at a time, so that answers that keep coming do not keep requests
+                    // from going out.
+                    if ready.is_readable() && connection.fill()? {
+                        self.receive(connection)?;
                     }
                 }
                 () = shared.notify.notified(), if !full => {}
@@ -184,7 +184,7 @@ impl Session {
             xid,
             kind: ReplyKind::Done,
             completion,
-            path: request.path().map(str::to_owned),
+            about: About::of(&request),
             is_write: request.is_write(),
             is_close: request == Request::Close,
             watch: None,
@@ -194,13 +194,13 @@ impl Session {
             sent_at: now,
         };
         match remove {
-            Some(key) => match self.watches.find(key) {
+            Some(key) => match self.find_watch(connection, key) {
                 None => waiting.local = Some(Err(Error::protocol(ErrorCode::NoWatcher))),
-                Some((kind, path)) if self.watches.is_shared(key, kind, &path) => {
-                    self.watches.remove(key);
-                    waiting.local = Some(Ok(Response::Done));
+                // The server keeps its watch for the others.
+                Some((_, _, true)) => waiting.local = Some(Ok(Response::Done)),
+                Some((kind, path, false)) => {
+                    wire::put_removal(&mut connection.out, xid, kind, &path);
                 }
-                Some((kind, path)) => wire::put_removal(&mut connection.out, xid, kind, &path),
             },
             None => {
                 if let (Some(kind), Some(target)) = (watch_kind(&request), watch) {
@@ -214,10 +214,37 @@ impl Session {
         connection.in_flight.push_back(waiting);
     }
 
+    /// What a watch watches, and whether others watch the same; none if it is not armed. A watch
+    /// counts from the request that arms it, whose answer may still be on its way.
+    fn find_watch(
+        &self,
+        connection: &Connection,
+        key: WatchKey,
+    ) -> Option<(WatchKind, String, bool)> {
+        let arming = || connection.in_flight.iter().filter_map(|waiting| waiting.watch.as_ref());
+        let (kind, path) = self.watches.find(key).or_else(|| {
+            let found = arming().find(|(_, _, target)| target.key() == key);
+            found.map(|(kind, path, _)| (*kind, path.clone()))
+        })?;
+        let mut removed: HashSet<_> =
+            connection.in_flight.iter().filter_map(|at| at.remove).collect();
+        removed.insert(key);
+        let shared = self.watches.is_shared(kind, &path, |other| removed.contains(&other))
+            || arming().any(|(other, at, target)| {
+                other.watcher_type() == kind.watcher_type()
+                    && *at == path
+                    && !removed.contains(&target.key())
+            });
+        Some((kind, path, shared))
+    }
+
     /// Completes requests at the head that need no server.
     fn complete_local(&mut self, connection: &mut Connection) {
         while connection.in_flight.front().is_some_and(|waiting| waiting.local.is_some()) {
             let Some(waiting) = connection.in_flight.pop_front() else { return };
+            if let Some(key) = waiting.remove {
+                self.watches.remove(key);
+            }
             let result = waiting.local.unwrap_or(Ok(Response::Done));
             self.shared.complete(waiting.completion, result);
         }
