@@ -20,6 +20,7 @@ mod capi;
 mod check;
 mod clients;
 mod conformance;
+mod crash;
 mod demo;
 mod deny;
 mod examples;
@@ -64,6 +65,7 @@ commands! {
     Check => check,
     Serve => serve,
     Sim => sim,
+    Crash => crash,
     Examples => examples,
     Conformance => conformance,
     Clients => clients,

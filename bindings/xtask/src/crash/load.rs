@@ -1,0 +1,155 @@
+//! One session's writes.
+
+use super::model::{Answer, Change, Found, Model};
+use crate::fault::Doing;
+use crate::{Fallible, Fault};
+use pinfold_client::{Acl, Client, CreateMode, Error, MultiOp, MultiResult, Outcome, SessionState};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// Writes that wait for an answer at a time.
+const WINDOW: usize = 64;
+
+/// Nodes below which a session rather creates, and over which it rather deletes.
+const NODES: u64 = 200;
+
+type Waiting = Pin<Box<dyn Future<Output = Result<i64, Error>> + Send>>;
+
+/// A session that writes below its own node, and what it knows.
+pub(super) struct Load {
+    client: Client,
+    session: i64,
+    home: String,
+    random: Random,
+    model: Model,
+}
+
+impl Load {
+    pub(super) fn new(client: Client, home: String, random: Random) -> Fallible<Load> {
+        let session = client.session().ok_or_else(|| Fault::new("there is no session"))?.id;
+        Ok(Load { client, session, home, random, model: Model::default() })
+    }
+
+    /// Writes until an answer is missing, and collects all answers to what was asked.
+    pub(super) async fn write_until_broken(&mut self) {
+        let mut waiting: VecDeque<Waiting> = VecDeque::new();
+        let mut broken = false;
+        loop {
+            while !broken && waiting.len() < WINDOW {
+                let change = self.model.next(&self.home, &mut self.random, NODES);
+                waiting.push_back(self.ask(&change));
+                self.model.asked(change);
+            }
+            let Some(next) = waiting.pop_front() else { return };
+            let answer = match next.await {
+                Ok(zxid) => Answer::Done { zxid },
+                Err(error) => {
+                    broken = true;
+                    match error.outcome() {
+                        Outcome::MaybeApplied => Answer::Unknown,
+                        // Of the connection, not of the server: it was never sent.
+                        _ if error.name() == "CONNECTION_LOSS" => Answer::NotSent,
+                        _ => Answer::Refused(error.to_string()),
+                    }
+                }
+            };
+            self.model.answered(answer);
+        }
+    }
+
+    fn ask(&self, change: &Change) -> Waiting {
+        let acl = Acl::open_unsafe();
+        let client = &self.client;
+        match change.clone() {
+            Change::Create { path, data, ephemeral } => {
+                let mode = if ephemeral { CreateMode::Ephemeral } else { CreateMode::Persistent };
+                let created = client.create(&path, data, mode, &acl);
+                Box::pin(async move { Ok(created.await?.stat.czxid) })
+            }
+            Change::Set { path, data } => {
+                let set = client.set(&path, data, -1);
+                Box::pin(async move { Ok(set.await?.mzxid) })
+            }
+            Change::Delete { path } => {
+                let deleted = client.delete(&path, -1);
+                // The answer to a delete carries no zxid.
+                Box::pin(async move { deleted.await.map(|()| 0) })
+            }
+            Change::Pair { first, second, data } => {
+                let create = |path: String| MultiOp::Create {
+                    path,
+                    data: Some(data.clone().into()),
+                    mode: CreateMode::Persistent,
+                    acl: acl.clone(),
+                };
+                let both = client.multi(vec![create(first), create(second)]);
+                Box::pin(async move {
+                    Ok(both.await?.iter().fold(0, |zxid, result| match result {
+                        MultiResult::Created { stat, .. } => zxid.max(stat.czxid),
+                        _ => zxid,
+                    }))
+                })
+            }
+        }
+    }
+
+    /// Waits until the same session is served again.
+    pub(super) async fn attached(&self, within: Duration) -> Fallible {
+        let mut states = self.client.states();
+        let settled = states.wait_for(|state| state.is_connected() || state.is_final());
+        let state = match tokio::time::timeout(within, settled).await {
+            Ok(state) => *state.doing("waiting for the session")?,
+            Err(_) => return Err(Fault::new("a session was not attached again in time")),
+        };
+        if state != SessionState::Connected {
+            return Err(Fault::new(format!("a session was lost: {state:?}")));
+        }
+        match self.client.session() {
+            Some(token) if token.id == self.session => Ok(()),
+            _ => Err(Fault::new("a session came back under another id")),
+        }
+    }
+
+    /// Reads everything back and compares. `floor` is the highest zxid told before the kill.
+    pub(super) async fn verify(&mut self, floor: i64) -> Fallible<Found> {
+        let (names, _) = self.client.get_children(&self.home).await.doing("reading back")?;
+        let asked: Vec<_> = names
+            .into_iter()
+            .map(|name| format!("{}/{name}", self.home))
+            .map(|path| (self.client.get(&path), path))
+            .collect();
+        let mut tree = std::collections::BTreeMap::new();
+        for (pending, path) in asked {
+            let (data, stat) = pending.await.doing(format!("reading {path} back"))?;
+            tree.insert(path, (String::from_utf8_lossy(&data).into_owned(), stat));
+        }
+        self.model.settle(&tree, self.session, floor).map_err(Fault::new)
+    }
+}
+
+/// SplitMix64, so that a seed gives the same writes everywhere.
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
+    pub(super) fn fork(&mut self) -> Random {
+        Random(self.number())
+    }
+
+    pub(super) fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(super) fn below(&mut self, end: u64) -> u64 {
+        self.number() % end
+    }
+}
