@@ -195,7 +195,11 @@ impl<C: Consensus> Pipeline<C> {
     }
 
     /// Ends the pipeline and gives up its consensus, so that files are closed.
-    pub(crate) fn finish(self) {
+    pub(crate) fn finish(mut self) {
+        // Without it only the next start is less sure whether its log was cut short or damaged.
+        if let Err(error) = self.consensus.close() {
+            tracing::warn!(%error, "how far the log is decided could not be written down");
+        }
         self.snapshots.wait();
     }
 
