@@ -33,6 +33,7 @@ const PARTS: &[Part] = &[
     ("conformance", "every case in every language against both servers", &["conformance"]),
     ("clients", "kazoo, libzookeeper_mt and zkCli", &["clients"]),
     ("sim", "storage under a disk that tears, loses and fails", &["sim", "--seeds", "0..100"]),
+    ("crash", "kill -9 of the server under a write load", &["crash", "--rounds", "5"]),
     ("demo", "masters and workers in four languages, with kills", &["demo", "--tasks", "600"]),
 ];
 
