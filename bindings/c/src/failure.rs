@@ -144,3 +144,43 @@ fn name(status: pinfold_status_t) -> &'static CStr {
     let names = NAMES.get_or_init(make);
     names.iter().find(|(code, _)| *code == status).map_or(c"UNKNOWN", |(_, name)| name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::argconv::UserData;
+    use std::ffi::c_void;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static RELEASED: AtomicUsize = AtomicUsize::new(0);
+
+    extern "C" fn count(_: *mut c_void) {
+        RELEASED.fetch_add(1, Ordering::SeqCst);
+    }
+
+    #[test]
+    fn a_panic_becomes_a_status_and_releases_what_was_handed_over() {
+        let user_data = UserData::new(std::ptr::null_mut(), Some(count));
+        let status = guard(|| {
+            let _moved = user_data;
+            panic!("on purpose")
+        });
+        assert_eq!(status, PANIC);
+        assert_eq!(RELEASED.load(Ordering::SeqCst), 1);
+        let message = last(CString::default(), |failure| failure.message.clone());
+        assert!(message.to_string_lossy().contains("on purpose"));
+    }
+
+    #[test]
+    fn names_are_those_of_the_table() {
+        for error in API.errors {
+            assert_eq!(name(error.code).to_str(), Ok(error.name));
+        }
+        assert_eq!((name(OK), name(4711)), (c"OK", c"UNKNOWN"));
+    }
+
+    #[test]
+    fn a_nul_inside_a_text_is_not_its_end() {
+        assert_eq!(c_string("a\0b").to_str(), Ok("a\u{fffd}b"));
+    }
+}

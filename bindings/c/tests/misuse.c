@@ -171,6 +171,23 @@ static void other_headers(const char *hosts)
     EXPECT_OK(pinfold_client_free(client));
 }
 
+/* Without a server nothing is answered, so the window fills. */
+static void full_window(void)
+{
+    pinfold_client_options_t options = options_for("127.0.0.1:1");
+    options.in_flight_limit = 2;
+    pinfold_client_t *client;
+    EXPECT_OK(pinfold_client_open(&options, &client));
+    int before = atomic_load(&released);
+    for (int i = 0; i < 2; i++)
+        EXPECT_OK(pinfold_client_sync_async(client, "/", NULL, NULL, count_release));
+    EXPECT_STATUS(PINFOLD_ERR_IN_FLIGHT_FULL,
+                  pinfold_client_sync_async(client, "/", never, NULL, count_release));
+    EXPECT(atomic_load(&released) == before + 1);
+    EXPECT_OK(pinfold_client_free(client));
+    EXPECT(atomic_load(&released) == before + 3);
+}
+
 int main(int argc, char **argv)
 {
     const char *hosts = start_server(argc, argv);
@@ -180,6 +197,7 @@ int main(int argc, char **argv)
     bad_arguments(client);
     bad_options();
     other_headers(hosts);
+    full_window();
 
     EXPECT_OK(pinfold_client_close(client));
     EXPECT_OK(pinfold_client_close(client));
