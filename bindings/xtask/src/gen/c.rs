@@ -218,7 +218,8 @@ const PREAMBLE: &str = "\
  *
  * Errors. Functions answer a status and never abort: NULL, a handle that was freed or never was
  * (PINFOLD_ERR_INVALID_HANDLE), bad UTF-8 (PINFOLD_ERR_INVALID_ARGUMENT), a closed client
- * (PINFOLD_ERR_CLOSED), a handle from before a fork (PINFOLD_ERR_FORKED) are errors like others.
+ * (PINFOLD_ERR_CLOSED), a handle from before a fork (PINFOLD_ERR_FORKED: a child makes a client of
+ * its own) are errors like others.
  * Beside those named with each function, every operation can fail with
  * PINFOLD_ERR_CONNECTION_LOSS, PINFOLD_ERR_SESSION_EXPIRED, PINFOLD_ERR_BAD_ARGUMENTS,
  * PINFOLD_ERR_IN_FLIGHT_FULL. pinfold_reply_outcome tells whether anything may have been changed.
