@@ -33,7 +33,8 @@ class LeaderElection:
 
     def campaign(self, data: bytes = b"") -> Any:
         """Stands as a candidate until elected, then gives the :class:`Leadership`. ``data`` is
-        what others see of the leader."""
+        what others see of the leader. A cancelled wait keeps its place in the line, and resigns
+        as soon as it is elected."""
         client = self._client
         client._listen()
 
