@@ -212,8 +212,10 @@ def test_a_forgotten_client_does_not_hang_the_exit(hosts: str, armed: str) -> No
 
 def test_an_interrupt_ends_a_waiting_call(hosts: str) -> None:
     script = """
-        import _thread, sys, threading
+        import _thread, signal, sys, threading
         import pinfold
+        # A parent that ignores interrupts, as a shell does for its background jobs, hands that down.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         client = pinfold.Client("127.0.0.1:1", connect_timeout_ms=600_000)
         started = threading.Timer(0.2, _thread.interrupt_main)
         started.start()
