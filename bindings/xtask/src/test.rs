@@ -106,8 +106,8 @@ fn write_row(table: &mut String, name: &str, report: &Report, time: Duration) {
 
 /// Runs a command of this program as a child, so that each part stands alone.
 fn part(arguments: &[&str], report: &Path) -> Fallible {
-    let own = std::env::current_exe().doing("finding this program")?;
-    let mut command = Command::new(own);
+    // By its place, not by the running file: a build in between may have put a new one there.
+    let mut command = Command::new(workspace::built()?.join("xtask"));
     command.args(arguments);
     Report::attach(&mut command, report);
     step::run(&mut command)

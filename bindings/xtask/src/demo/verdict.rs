@@ -178,3 +178,31 @@ impl Verdict {
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Count, Verdict};
+
+    fn good() -> Verdict {
+        let count = Count { lines: 1, words: 2, bytes: 3 };
+        let (counted, direct) = (count, count);
+        Verdict { counted, direct, files: 2, results: 2, distinct: 2, ..Verdict::default() }
+    }
+
+    #[test]
+    fn any_difference_is_a_failure() {
+        assert!(good().holds());
+        let different = Count { lines: 1, words: 2, bytes: 4 };
+        for bad in [
+            Verdict { counted: different, ..good() },
+            Verdict { results: 3, ..good() },
+            Verdict { results: 1, ..good() },
+            Verdict { distinct: 1, ..good() },
+            Verdict { dead: 1, ..good() },
+            Verdict { left: 1, ..good() },
+            Verdict { wrong: vec!["a task".into()], ..good() },
+        ] {
+            assert!(!bad.holds(), "{}", bad.table());
+        }
+    }
+}
