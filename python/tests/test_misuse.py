@@ -214,7 +214,7 @@ def test_an_interrupt_ends_a_waiting_call(hosts: str) -> None:
     script = """
         import _thread, signal, sys, threading
         import pinfold
-        # A parent that ignores interrupts, as a shell does for its background jobs, hands that down.
+        # A parent that ignores interrupts, as a shell does for its background jobs, hands it down.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         client = pinfold.Client("127.0.0.1:1", connect_timeout_ms=600_000)
         started = threading.Timer(0.2, _thread.interrupt_main)
