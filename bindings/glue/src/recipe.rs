@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use pinfold_client as core;
 use pinfold_recipes::{
     Claim, LeaderElection, Leadership, Master, MasterOptions, SubmitOptions, TaskId, TaskQueue,
@@ -18,6 +19,7 @@ use pinfold_recipes::{
 };
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use crate::error::code;
 use crate::inbox::Inbox;
@@ -40,10 +42,10 @@ pub(crate) struct Recipes {
     queues: Mutex<HashMap<String, TaskQueue>>,
     /// Turns true when the client closes; whatever is under way gives up.
     ending: watch::Sender<bool>,
-    /// Cloned into every operation under way; gone when the client closes, so that the closing
-    /// sees the last one end.
-    under_way: Mutex<Option<mpsc::Sender<()>>>,
-    last_ended: Mutex<Option<mpsc::Receiver<()>>>,
+    /// Operations on their way to the task that carries them out; none once the client closes.
+    ops: Mutex<Option<mpsc::UnboundedSender<(u64, RecipeOp)>>>,
+    /// That task; it ends with the last operation.
+    carrier: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// A recipe that has a handle.
@@ -60,50 +62,67 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Recipes {
     pub(crate) fn new(session: core::Client, inbox: Arc<Inbox>, runtime: Handle) -> Arc<Recipes> {
-        let (sender, receiver) = mpsc::channel(1);
-        Arc::new(Recipes {
+        let (ops, receiver) = mpsc::unbounded_channel();
+        let recipes = Arc::new(Recipes {
             session,
             inbox,
-            runtime,
+            runtime: runtime.clone(),
             running: Mutex::default(),
             queues: Mutex::default(),
             ending: watch::Sender::new(false),
-            under_way: Mutex::new(Some(sender)),
-            last_ended: Mutex::new(Some(receiver)),
-        })
+            ops: Mutex::new(Some(ops)),
+            carrier: Mutex::default(),
+        });
+        let carrier = runtime.spawn(recipes.clone().carry_out(receiver));
+        *lock(&recipes.carrier) = Some(carrier);
+        recipes
     }
 
-    /// Starts an operation; its completion comes under `ticket`.
-    pub(crate) fn submit(self: &Arc<Self>, ticket: u64, op: RecipeOp) -> Result<(), Error> {
-        let Some(under_way) = lock(&self.under_way).clone() else {
-            return Err(Error::closed());
-        };
-        let recipes = self.clone();
-        self.runtime.spawn(async move {
-            let mut ending = recipes.ending.subscribe();
-            let work = AssertUnwindSafe(recipes.run(ticket, op)).catch_unwind();
-            let result = tokio::select! {
+    /// Starts an operation; its completion comes under `ticket`. Operations make their first
+    /// requests in the order of these calls.
+    pub(crate) fn submit(&self, ticket: u64, op: RecipeOp) -> Result<(), Error> {
+        let ops = lock(&self.ops);
+        let sent = ops.as_ref().is_some_and(|ops| ops.send((ticket, op)).is_ok());
+        if sent { Ok(()) } else { Err(Error::closed()) }
+    }
+
+    /// Carries operations out side by side, each begun in its turn: one task, since tasks of
+    /// their own would begin in any order.
+    async fn carry_out(self: Arc<Self>, mut ops: mpsc::UnboundedReceiver<(u64, RecipeOp)>) {
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            tokio::select! {
                 biased;
-                _ = ending.wait_for(|ending| *ending) => Err(Error::closed()),
-                result = work => result.unwrap_or_else(|_| {
-                    Err(Error::panic("a recipe panicked; its operation's outcome is not known"))
-                }),
-            };
-            recipes.inbox.complete(ticket, result);
-            // After the completion, so that a recipe's events follow the reply that told of it.
-            recipes.tell_events(ticket);
-            drop(under_way);
-        });
-        Ok(())
+                Some((ticket, op)) = ops.recv() => under_way.push(self.complete(ticket, op)),
+                Some(()) = under_way.next() => {}
+                else => return,
+            }
+        }
+    }
+
+    async fn complete(self: &Arc<Self>, ticket: u64, op: RecipeOp) {
+        let mut ending = self.ending.subscribe();
+        let work = AssertUnwindSafe(self.run(ticket, op)).catch_unwind();
+        let result = tokio::select! {
+            biased;
+            _ = ending.wait_for(|ending| *ending) => Err(Error::closed()),
+            result = work => result.unwrap_or_else(|_| {
+                Err(Error::panic("a recipe panicked; its operation's outcome is not known"))
+            }),
+        };
+        self.inbox.complete(ticket, result);
+        // After the completion, so that a recipe's events follow the reply that told of it.
+        self.tell_events(ticket);
     }
 
     /// Ends everything; returns when every operation has been completed and every recipe ended.
     pub(crate) async fn end(&self) {
         self.ending.send_replace(true);
-        lock(&self.under_way).take();
-        let last_ended = lock(&self.last_ended).take();
-        if let Some(mut last_ended) = last_ended {
-            while last_ended.recv().await.is_some() {}
+        lock(&self.ops).take();
+        let carrier = lock(&self.carrier).take();
+        if let Some(carrier) = carrier {
+            // Panics of operations are caught where they happen.
+            let _ = carrier.await;
         }
         let running: Vec<_> = lock(&self.running).drain().collect();
         for (recipe, running) in running {
