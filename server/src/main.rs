@@ -14,7 +14,7 @@ const FLAG_VARIABLES: [&str; 2] = ["SERVER_JVMFLAGS", "JVMFLAGS"];
 
 /// Pinfold: a coordination service that speaks ZooKeeper's protocol.
 #[derive(Debug, Parser)]
-#[command(name = "pinfold", version, about, max_term_width = 100)]
+#[command(name = "pinfold", version, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
