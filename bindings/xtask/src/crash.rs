@@ -4,7 +4,8 @@
 //! moment the server is killed; it is started again on the same data, the sessions attach again,
 //! and everything is read back. What a session finds must be what it asked for up to some place in
 //! its own order, at or after its last acknowledged write: nothing acknowledged is lost, and what
-//! was not answered is there as a whole or not at all.
+//! was not answered is there as a whole or not at all. What it asked for after the connection had
+//! broken waits for the new one, and comes on top of that.
 
 mod load;
 mod model;
@@ -15,7 +16,11 @@ use crate::{Fallible, Fault, workspace};
 use load::Load;
 use pinfold_client::{Acl, Client, CreateMode, Options};
 use process::Process;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
 
 const SESSIONS: usize = 4;
 const ROOT: &str = "/crash";
@@ -41,6 +46,7 @@ struct Totals {
     rounds: u32,
     seed: u64,
     acknowledged: u64,
+    acknowledged_late: u64,
     unanswered_present: u64,
     unanswered_absent: u64,
     nodes_read_back: u64,
@@ -56,15 +62,9 @@ pub(crate) fn run(args: Args) -> Fallible {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.doing("starting the runtime")?;
     let folder = tempfile::tempdir().doing("making a temporary folder")?;
-    let outcome = runtime.block_on(async {
-        tokio::select! {
-            outcome = rounds(&args, &binary, folder.path()) => outcome,
-            // Leaving here drops the server's handle, which kills it, and then the folder.
-            _ = tokio::signal::ctrl_c() => Err(Fault::new("interrupted")),
-        }
-    });
-    match outcome {
-        Ok(totals) => tell(&totals, args.json),
+    match runtime.block_on(unless_interrupted(&args, &binary, folder.path())) {
+        Ok(Some(totals)) => tell(&totals, args.json),
+        Ok(None) => Err(Fault::new("interrupted")),
         Err(fault) => {
             let kept = folder.keep();
             eprintln!("the server's data and what it said are kept in {}", kept.display());
@@ -73,18 +73,34 @@ pub(crate) fn run(args: Args) -> Fallible {
     }
 }
 
+/// Nothing if somebody pressed Ctrl-C. No server is left behind in any case.
+async fn unless_interrupted(args: &Args, binary: &Path, folder: &Path) -> Fallible<Option<Totals>> {
+    let mut interrupt = signal(SignalKind::interrupt()).doing("listening for Ctrl-C")?;
+    let mut server = tokio::select! {
+        server = Process::start(binary, folder) => server?,
+        _ = interrupt.recv() => return Ok(None),
+    };
+    let outcome = tokio::select! {
+        outcome = rounds(args, &mut server) => outcome.map(Some),
+        _ = interrupt.recv() => Ok(None),
+    };
+    server.end().await;
+    outcome
+}
+
 fn tell(totals: &Totals, json: bool) -> Fallible {
     if json {
         println!("{}", serde_json::to_string(totals)?);
         return Ok(());
     }
     println!(
-        "{} kills (seed {}): {} writes acknowledged, none lost; of the unanswered ones {} are \
-         there as a whole and {} not at all; {} nodes read back, {} ephemerals of live sessions \
-         stayed; longest restart {} ms; {} s",
+        "{} kills (seed {}): {} writes acknowledged, none lost ({} of them had waited for the \
+         restart); of the unanswered ones {} are there as a whole and {} not at all; {} nodes read \
+         back, {} ephemerals of live sessions stayed; longest restart {} ms; {} s",
         totals.rounds,
         totals.seed,
         totals.acknowledged,
+        totals.acknowledged_late,
         totals.unanswered_present,
         totals.unanswered_absent,
         totals.nodes_read_back,
@@ -95,38 +111,37 @@ fn tell(totals: &Totals, json: bool) -> Fallible {
     Ok(())
 }
 
-async fn rounds(
-    args: &Args,
-    binary: &std::path::Path,
-    folder: &std::path::Path,
-) -> Fallible<Totals> {
+async fn rounds(args: &Args, server: &mut Process) -> Fallible<Totals> {
     let seed = args.seed.unwrap_or_else(|| std::process::id().into());
     let mut random = load::Random::new(seed);
     let started = Instant::now();
     let mut totals = Totals { rounds: args.rounds, seed, ..Totals::default() };
-    let mut server = Process::start(binary, folder).await?;
     let mut loads = sessions(server.address(), &mut random).await?;
     // The highest zxid that anybody was told of.
     let mut floor = 0;
     for round in 1..=args.rounds {
         let delay = Duration::from_millis(20 + random.below(400));
+        let killed = Arc::new(AtomicBool::new(false));
         let running = loads.into_iter().map(|mut load| {
+            let killed = killed.clone();
             tokio::spawn(async move {
-                load.write_until_broken().await;
+                load.write_until(&killed).await;
                 load
             })
         });
         let running: Vec<_> = running.collect();
         tokio::time::sleep(delay).await;
         server.kill().await?;
-        loads = Vec::new();
-        for load in running {
-            loads.push(load.await?);
-        }
+        killed.store(true, Ordering::Relaxed);
+        // Before the loads have ended: some of what they wait for is answered only then.
         let restart = Instant::now();
         server.restart().await?;
         totals.longest_restart_ms =
             totals.longest_restart_ms.max(restart.elapsed().as_millis() as u64);
+        loads = Vec::new();
+        for load in running {
+            loads.push(load.await?);
+        }
         let mut highest = floor;
         let mut line = String::new();
         for load in &mut loads {
@@ -146,13 +161,13 @@ async fn rounds(
         );
     }
     totals.seconds = started.elapsed().as_secs();
-    server.kill().await?;
     Ok(totals)
 }
 
 impl Totals {
     fn add(&mut self, found: &model::Found) {
         self.acknowledged += found.acknowledged;
+        self.acknowledged_late += found.late;
         self.unanswered_present += found.present;
         self.unanswered_absent += found.absent;
         self.nodes_read_back += found.nodes;

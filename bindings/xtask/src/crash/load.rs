@@ -7,10 +7,14 @@ use pinfold_client::{Acl, Client, CreateMode, Error, MultiOp, MultiResult, Outco
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Writes that wait for an answer at a time.
 const WINDOW: usize = 64;
+
+/// Writes that a session still asks for when it knows that the connection broke.
+const AFTER_BREAK: usize = 8;
 
 /// Nodes below which a session rather creates, and over which it rather deletes.
 const NODES: u64 = 200;
@@ -32,12 +36,20 @@ impl Load {
         Ok(Load { client, session, home, random, model: Model::default() })
     }
 
-    /// Writes until an answer is missing, and collects all answers to what was asked.
-    pub(super) async fn write_until_broken(&mut self) {
+    /// Writes until an answer is missing or the server was killed, and a little more; collects
+    /// all answers to what was asked.
+    ///
+    /// What is asked after the connection broke waits for the next one: its answers come only
+    /// when the server is there again. A whole window of such requests hides that anything broke,
+    /// so `killed` has to be set before that.
+    pub(super) async fn write_until(&mut self, killed: &AtomicBool) {
         let mut waiting: VecDeque<Waiting> = VecDeque::new();
         let mut broken = false;
+        let mut more = AFTER_BREAK;
         loop {
-            while !broken && waiting.len() < WINDOW {
+            broken |= killed.load(Ordering::Relaxed);
+            while (!broken || more > 0) && waiting.len() < WINDOW {
+                more -= usize::from(broken);
                 let change = self.model.next(&self.home, &mut self.random, NODES);
                 waiting.push_back(self.ask(&change));
                 self.model.asked(change);
@@ -51,6 +63,7 @@ impl Load {
                         Outcome::MaybeApplied => Answer::Unknown,
                         // Of the connection, not of the server: it was never sent.
                         _ if error.name() == "CONNECTION_LOSS" => Answer::NotSent,
+                        _ if error.name() == "NO_NODE" => Answer::NoNode,
                         _ => Answer::Refused(error.to_string()),
                     }
                 }
@@ -97,18 +110,31 @@ impl Load {
 
     /// Waits until the same session is served again.
     pub(super) async fn attached(&self, within: Duration) -> Fallible {
-        let mut states = self.client.states();
-        let settled = states.wait_for(|state| state.is_connected() || state.is_final());
-        let state = match tokio::time::timeout(within, settled).await {
-            Ok(state) => *state.doing("waiting for the session")?,
+        match tokio::time::timeout(within, self.answered()).await {
+            Ok(answered) => answered?,
             Err(_) => return Err(Fault::new("a session was not attached again in time")),
-        };
-        if state != SessionState::Connected {
-            return Err(Fault::new(format!("a session was lost: {state:?}")));
         }
         match self.client.session() {
             Some(token) if token.id == self.session => Ok(()),
             _ => Err(Fault::new("a session came back under another id")),
+        }
+    }
+
+    /// Returns when the server has answered, which is more than the state says: a session with
+    /// nothing under way may not have noticed yet that its connection is gone.
+    async fn answered(&self) -> Fallible {
+        let mut states = self.client.states();
+        loop {
+            let settled = states.wait_for(|state| state.is_connected() || state.is_final());
+            let state = *settled.await.doing("waiting for the session")?;
+            if state != SessionState::Connected {
+                return Err(Fault::new(format!("a session was lost: {state:?}")));
+            }
+            match self.client.exists(&self.home).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.name() == "CONNECTION_LOSS" => {}
+                Err(error) => return Err(error).doing("asking after the restart"),
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::load::Random;
 use pinfold_client::Stat;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 /// A write that a session asks for. Every one of them succeeds if those before it did.
 #[derive(Clone, Debug)]
@@ -36,6 +36,9 @@ pub(super) enum Answer {
     Unknown,
     /// The connection was broken before it was sent.
     NotSent,
+    /// There was no node to change. Only what was asked after the break deserves this: the node
+    /// is one whose create was lost.
+    NoNode,
     /// The server said no, which none of these deserves.
     Refused(String),
 }
@@ -53,6 +56,8 @@ type Tree = BTreeMap<String, Node>;
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) acknowledged: u64,
+    /// Of the acknowledged ones, those that waited for the restart.
+    pub(super) late: u64,
     pub(super) present: u64,
     pub(super) absent: u64,
     pub(super) nodes: u64,
@@ -66,7 +71,7 @@ pub(super) struct Model {
     settled: Tree,
     // As it will be if everything asked for is done.
     hoped: Tree,
-    asked: VecDeque<Change>,
+    asked: Vec<Change>,
     answers: Vec<Answer>,
     counter: u64,
 }
@@ -105,7 +110,7 @@ impl Model {
 
     pub(super) fn asked(&mut self, change: Change) {
         apply(&mut self.hoped, &change);
-        self.asked.push_back(change);
+        self.asked.push(change);
     }
 
     pub(super) fn answered(&mut self, answer: Answer) {
@@ -120,43 +125,107 @@ impl Model {
         floor: i64,
     ) -> Result<Found, String> {
         let mut counts = Found { highest_zxid: floor, ..Found::default() };
-        let mut tree = std::mem::take(&mut self.settled);
+        let tree = std::mem::take(&mut self.settled);
         let asked = std::mem::take(&mut self.asked);
         let answers = std::mem::take(&mut self.answers);
-        let mut open = VecDeque::new();
-        let mut last_zxid = floor;
-        for (change, answer) in asked.into_iter().zip(answers) {
+        let history = History::of(tree, asked.into_iter().zip(answers), &mut counts)?;
+        let stats = owned(found, session, &mut counts)?;
+        counts.present = history.explain(&stats)? as u64;
+        counts.absent = history.open.len() as u64 - counts.present;
+        counts.nodes = stats.len() as u64;
+        self.hoped = stats.clone();
+        self.settled = stats;
+        Ok(counts)
+    }
+}
+
+/// A round as the session saw it.
+struct History {
+    /// With everything that was acknowledged before the break.
+    tree: Tree,
+    /// Not answered: of these, in their order, some are done and the rest is not.
+    open: Vec<Change>,
+    /// Asked after the break and answered by the server that came back: done, or there was no
+    /// node.
+    late: Vec<(Change, bool)>,
+}
+
+impl History {
+    fn of(
+        tree: Tree,
+        round: impl Iterator<Item = (Change, Answer)>,
+        counts: &mut Found,
+    ) -> Result<History, String> {
+        let mut history = History { tree, open: Vec::new(), late: Vec::new() };
+        let mut broken = false;
+        for (change, answer) in round {
             match answer {
-                Answer::Done { zxid } if open.is_empty() => {
-                    if zxid != 0 && zxid <= last_zxid {
-                        return Err(format!("zxid {zxid:#x} was told after {last_zxid:#x}"));
+                Answer::Done { zxid } => {
+                    let last = counts.highest_zxid;
+                    if zxid != 0 && zxid <= last {
+                        return Err(format!("zxid {zxid:#x} was told after {last:#x}"));
                     }
-                    last_zxid = last_zxid.max(zxid);
-                    apply(&mut tree, &change);
+                    counts.highest_zxid = last.max(zxid);
                     counts.acknowledged += 1;
+                    if broken {
+                        counts.late += 1;
+                        history.late.push((change, true));
+                    } else {
+                        apply(&mut history.tree, &change);
+                    }
                 }
-                Answer::Done { .. } => {
-                    return Err(format!("{change:?} was answered before one that came first"));
+                Answer::Unknown if history.late.is_empty() => {
+                    broken = true;
+                    history.open.push(change);
                 }
-                Answer::Unknown => open.push_back(change),
-                Answer::NotSent => {}
+                Answer::Unknown => {
+                    return Err(format!("{change:?} broke off after the server had come back"));
+                }
+                Answer::NotSent => broken = true,
+                Answer::NoNode if broken => history.late.push((change, false)),
+                Answer::NoNode => return Err(format!("{change:?} was refused: there is no node")),
                 Answer::Refused(why) => return Err(format!("{change:?} was refused: {why}")),
             }
         }
-        counts.highest_zxid = last_zxid;
-        let stats = owned(found, session, &mut counts)?;
-        // Of the unanswered ones in their order, some are done and the rest is not.
-        let waiting = open.len() as u64;
-        while tree != stats {
-            let Some(change) = open.pop_front() else { return Err(difference(&tree, &stats)) };
-            apply(&mut tree, &change);
-            counts.present += 1;
+        Ok(history)
+    }
+
+    /// How many of the unanswered ones must have been done for what was found.
+    fn explain(&self, found: &Tree) -> Result<usize, String> {
+        let mut tree = self.tree.clone();
+        let mut closest = None;
+        for done in 0..=self.open.len() {
+            if done > 0 {
+                apply(&mut tree, &self.open[done - 1]);
+            }
+            match self.then_late(&tree) {
+                Some(outcome) if outcome == *found => return Ok(done),
+                Some(outcome) => closest = Some(outcome),
+                None => {}
+            }
         }
-        counts.absent = waiting - counts.present;
-        counts.nodes = stats.len() as u64;
-        self.hoped = tree.clone();
-        self.settled = tree;
-        Ok(counts)
+        Err(match closest {
+            Some(expected) => difference(&expected, found),
+            None => "no unanswered write explains the answers after the restart".into(),
+        })
+    }
+
+    /// The tree with the late ones; nothing if their answers do not fit it.
+    fn then_late(&self, tree: &Tree) -> Option<Tree> {
+        let mut tree = tree.clone();
+        for (change, done) in &self.late {
+            let possible = match change {
+                Change::Set { path, .. } | Change::Delete { path } => tree.contains_key(path),
+                Change::Create { .. } | Change::Pair { .. } => true,
+            };
+            if possible != *done {
+                return None;
+            }
+            if *done {
+                apply(&mut tree, change);
+            }
+        }
+        Some(tree)
     }
 }
 
@@ -215,5 +284,55 @@ fn difference(expected: &Tree, found: &Tree) -> String {
             found.get(path)
         ),
         None => "the trees are the same".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOST: Answer = Answer::Unknown;
+
+    fn create(path: &str) -> Change {
+        Change::Create { path: path.into(), data: path.into(), ephemeral: false }
+    }
+
+    fn set(path: &str) -> Change {
+        Change::Set { path: path.into(), data: "new".into() }
+    }
+
+    fn tree(changes: &[Change]) -> Tree {
+        let mut tree = Tree::new();
+        changes.iter().for_each(|change| apply(&mut tree, change));
+        tree
+    }
+
+    fn explained(round: &[(Change, Answer)], found: &[Change]) -> Result<usize, String> {
+        let round = round.iter().cloned();
+        History::of(Tree::new(), round, &mut Found::default())?.explain(&tree(found))
+    }
+
+    #[test]
+    fn of_the_unanswered_writes_the_first_ones_may_be_done() {
+        let done = Answer::Done { zxid: 1 };
+        let round = [(create("/a"), done), (create("/b"), LOST), (create("/c"), LOST)];
+        assert_eq!(explained(&round, &[create("/a")]), Ok(0));
+        assert_eq!(explained(&round, &[create("/a"), create("/b")]), Ok(1));
+        assert!(explained(&round, &[create("/a"), create("/c")]).is_err());
+        assert!(explained(&round, &[create("/b")]).is_err(), "an acknowledged write is lost");
+    }
+
+    #[test]
+    fn writes_that_waited_for_the_restart_come_on_top() {
+        let done = Answer::Done { zxid: 1 };
+        let round = [(create("/a"), LOST), (set("/a"), done.clone()), (create("/b"), done.clone())];
+        assert!(explained(&round, &[create("/a"), set("/a")]).is_err());
+        let round = [(create("/a"), LOST), (set("/a"), done)];
+        assert_eq!(explained(&round, &[create("/a"), set("/a")]), Ok(1));
+        assert!(explained(&round, &[]).is_err(), "what was set must have been created");
+        let round = [(create("/a"), LOST), (set("/a"), Answer::NoNode)];
+        assert_eq!(explained(&round, &[]), Ok(0));
+        assert!(explained(&round, &[create("/a")]).is_err(), "the node was there");
+        assert!(explained(&[(set("/a"), Answer::NoNode)], &[]).is_err(), "nothing was lost");
     }
 }

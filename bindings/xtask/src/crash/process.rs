@@ -21,7 +21,8 @@ pub(super) struct Process {
 impl Process {
     /// Starts a server on a port of the system's choice; its data are below `folder`.
     pub(super) async fn start(binary: &Path, folder: &Path) -> Fallible<Process> {
-        let (child, address) = launch(binary, folder, "127.0.0.1:0").await?;
+        let mut child = launch(binary, folder, "127.0.0.1:0")?;
+        let address = ready(&mut child, folder).await?;
         Ok(Process { binary: binary.to_owned(), folder: folder.to_owned(), address, child })
     }
 
@@ -40,23 +41,35 @@ impl Process {
 
     /// Starts it again where it was.
     pub(super) async fn restart(&mut self) -> Fallible {
-        let (child, address) = launch(&self.binary, &self.folder, &self.address).await?;
-        self.child = child;
+        self.child = launch(&self.binary, &self.folder, &self.address)?;
+        let address = ready(&mut self.child, &self.folder).await?;
         if address == self.address {
             return Ok(());
         }
         Err(Fault::new(format!("the server came back on {address} instead of {}", self.address)))
     }
+
+    /// Gone when this returns, in whatever state it was.
+    pub(super) async fn end(mut self) {
+        // It fails when the server has ended already.
+        let _ = self.child.kill().await;
+    }
 }
 
-async fn launch(binary: &Path, folder: &Path, address: &str) -> Fallible<(Child, String)> {
+fn launch(binary: &Path, folder: &Path, address: &str) -> Fallible<Child> {
     let said = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("said"));
     let mut command = Command::new(binary);
     command.args(["serve", "--listen", address, "--data-dir"]).arg(folder.join("data"));
     // Snapshots often enough that kills fall into them.
     command.arg("-Dzookeeper.snapCount=2000");
     command.stdout(Stdio::piped()).stderr(said.doing("opening the server's log")?);
-    let mut child = command.kill_on_drop(true).spawn().doing("starting the server")?;
+    // Ctrl-C in a terminal is for us alone: the server would end by itself, which is a finding.
+    command.process_group(0);
+    command.kill_on_drop(true).spawn().doing("starting the server")
+}
+
+/// Waits until it serves; answers its address.
+async fn ready(child: &mut Child, folder: &Path) -> Fallible<String> {
     let stdout = child.stdout.take().ok_or_else(|| Fault::new("the server has no output"))?;
     let mut lines = BufReader::new(stdout).lines();
     let ready = async {
@@ -69,6 +82,5 @@ async fn launch(binary: &Path, folder: &Path, address: &str) -> Fallible<(Child,
         Err(Fault::new(format!("the server did not start: {}", said.trim_end())))
     };
     let address = tokio::time::timeout(READY_WITHIN, ready).await;
-    let address = address.map_err(|_| Fault::new("the server did not start in time"))??;
-    Ok((child, address))
+    address.map_err(|_| Fault::new("the server did not start in time"))?
 }
