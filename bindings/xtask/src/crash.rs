@@ -73,16 +73,19 @@ pub(crate) fn run(args: Args) -> Fallible {
     }
 }
 
-/// Nothing if somebody pressed Ctrl-C. No server is left behind in any case.
+/// Nothing if somebody pressed Ctrl-C, or wants it to end. No server is left behind in any case.
 async fn unless_interrupted(args: &Args, binary: &Path, folder: &Path) -> Fallible<Option<Totals>> {
     let mut interrupt = signal(SignalKind::interrupt()).doing("listening for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).doing("listening for SIGTERM")?;
     let mut server = tokio::select! {
         server = Process::start(binary, folder) => server?,
         _ = interrupt.recv() => return Ok(None),
+        _ = terminate.recv() => return Ok(None),
     };
     let outcome = tokio::select! {
         outcome = rounds(args, &mut server) => outcome.map(Some),
         _ = interrupt.recv() => Ok(None),
+        _ = terminate.recv() => Ok(None),
     };
     server.end().await;
     outcome

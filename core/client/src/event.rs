@@ -35,7 +35,8 @@ pub enum SessionState {
     Connected = 1,
     /// Served by a read-only server.
     ReadOnly = 2,
-    /// The connection broke; the session may still be alive.
+    /// The connection broke; the session may still be alive. What was under way has failed; what
+    /// is asked from now on waits for the next connection, or for the end of the session.
     Suspended = 3,
     /// Over; its ephemeral nodes are gone, or soon will be. Final.
     Expired = 4,
