@@ -7,6 +7,7 @@ what that client gives, a value or a future.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -168,7 +169,7 @@ class Assignment(NamedTuple):
     """1 for the first attempt."""
 
 
-class Running:
+class Running(ABC):
     """A recipe that goes on in the background: what a master and a worker have in common."""
 
     def __init__(
@@ -182,11 +183,11 @@ class Running:
         self._on_event = on_event
         self._recipe = 0
 
-    def _start_op(self) -> Op:
-        raise NotImplementedError
+    @abstractmethod
+    def _start_op(self) -> Op: ...
 
-    def _stop_op(self) -> Op:
-        raise NotImplementedError
+    @abstractmethod
+    def _stop_op(self) -> Op: ...
 
     def start(self) -> Any:
         """Starts it, and gives it back once it runs."""
@@ -277,8 +278,8 @@ class Worker(Running):
         elif event.kind is RecipeEventKind.SESSION_LOST:
             self._all_revoked()
 
-    def _assigned(self, assignment: Assignment) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _assigned(self, assignment: Assignment) -> None: ...
 
     def _revoked(self, task: str) -> None:
         """Stops the work on a task that is no longer ours, where work can be stopped."""
