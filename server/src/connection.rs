@@ -1,7 +1,7 @@
 //! One client's connection: requests in, answers and events out, each in order.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
@@ -47,8 +47,7 @@ pub(crate) struct Connection {
     answer_guess: AtomicUsize,
     output_ready: Notify,
     room: Notify,
-    killed: AtomicBool,
-    killed_notify: Notify,
+    killed: Notify,
     pub(crate) received: AtomicU64,
     pub(crate) sent: AtomicU64,
     pub(crate) queued: AtomicU64,
@@ -74,8 +73,7 @@ impl Connection {
             answer_guess: AtomicUsize::new(FIRST_GUESS),
             output_ready: Notify::new(),
             room: Notify::new(),
-            killed: AtomicBool::new(false),
-            killed_notify: Notify::new(),
+            killed: Notify::new(),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             queued: AtomicU64::new(0),
@@ -144,8 +142,7 @@ impl Connection {
 
     /// Ends the connection at once.
     pub(crate) fn kill(&self) {
-        self.killed.store(true, Ordering::Release);
-        self.killed_notify.notify_one();
+        self.killed.notify_one();
     }
 
     /// A request that the pipeline had was answered, or dropped.
@@ -214,7 +211,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     tokio::select! {
         () = write_loop(&connection, output) => {}
         () = input.run(&shared) => {}
-        () = connection.killed_notify.notified() => {}
+        () = connection.killed.notified() => {}
     }
     connection.kill();
     lock(&shared.connections).remove(&id);

@@ -181,7 +181,7 @@ impl Inbox {
         slot
     }
 
-    /// The caller does not wait any more; a late completion of `ticket` goes nowhere.
+    /// The caller does not wait any more; a late completion of `ticket` comes in the queue.
     pub(crate) fn forget(&self, ticket: u64) {
         if lock(&self.waiting).remove(&ticket).is_some() {
             self.waiting_count.fetch_sub(1, Ordering::AcqRel);
