@@ -38,6 +38,8 @@ pub struct Config {
     pub extended_types: bool,
     /// How often containers and nodes with a time to live are looked through.
     pub collect_interval: Duration,
+    /// Lines `server.N` so far; a standalone server has one at most.
+    pub members: u32,
 }
 
 /// A whitelist of four-letter words.
@@ -77,6 +79,7 @@ impl Default for Config {
             snapshot_every: 100_000,
             extended_types: false,
             collect_interval: Duration::from_secs(60),
+            members: 0,
         }
     }
 }
@@ -192,6 +195,25 @@ impl Config {
             "autopurge.snapRetainCount" | "autopurge.purgeInterval" => {}
             // Settings of an ensemble, which a standalone server has no use for either.
             "initLimit" | "syncLimit" => {}
+            // Starting all the same would leave open what was to be closed.
+            "secureClientPort" | "secureClientPortAddress" => {
+                let reason = "TLS is not there yet; without this line the server starts without it";
+                return Err(refused(place, key, value, reason));
+            }
+            "enforce.auth.enabled" | "sessionRequireClientSASLAuth"
+                if value.eq_ignore_ascii_case("true") =>
+            {
+                let reason = "authentication cannot be required yet";
+                return Err(refused(place, key, value, reason));
+            }
+            // Likewise: each server of an ensemble would take writes of its own.
+            _ if is_member(key) => {
+                self.members += 1;
+                if self.members > 1 {
+                    let reason = "ensembles are not there yet; a standalone server has one at most";
+                    return Err(refused(place, key, value, reason));
+                }
+            }
             _ => tracing::warn!("{}: {key} is not known and has no effect", place()),
         }
         Ok(())
@@ -213,6 +235,11 @@ impl Listen {
             false => format!("{host}:{port}"),
         }
     }
+}
+
+/// Whether it is one of an ensemble's `server.N`.
+fn is_member(key: &str) -> bool {
+    key.strip_prefix("server.").is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 fn refused(place: impl Fn() -> String, key: &str, value: &str, reason: &str) -> ServerError {
@@ -276,6 +303,22 @@ mod tests {
         let error = Config::parse("tickTime=2000\nclientPort=none\n", "zoo.cfg").unwrap_err();
         let text = error.to_string();
         assert!(text.contains("zoo.cfg, line 2") && text.contains("clientPort"), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_refused_with_its_line() {
+        let member = "server.1=a:2888:3888\n";
+        assert!(Config::parse(member, "zoo.cfg").is_ok());
+        let texts = [
+            "server.1=a:2888:3888\nserver.2=b:2888:3888\n",
+            "\nsecureClientPort=2281\n",
+            "\nenforce.auth.enabled=true\n",
+            "\nsessionRequireClientSASLAuth=true\n",
+        ];
+        for text in texts {
+            let error = Config::parse(text, "zoo.cfg").unwrap_err().to_string();
+            assert!(error.contains("zoo.cfg, line 2"), "{error}");
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ const BACKLOG_BYTES: usize = 8 << 20;
 const OUTPUT_LIMIT: usize = 1 << 30;
 /// What the answer to a read is expected to weigh before the first one is known.
 const FIRST_GUESS: usize = 16 << 10;
+/// Most bytes of identities of one connection; each of its writes carries them into the log.
+const AUTH_BYTES: usize = 16 << 10;
 /// Most bytes taken from a socket at once.
 const READ_BYTES: usize = 64 << 10;
 
@@ -101,14 +103,16 @@ impl Connection {
         lock(&self.auth).clone()
     }
 
-    fn add_auth(&self, ids: Vec<Id>) {
+    /// Adds identities; false when the connection would have too many bytes of them.
+    fn add_auth(&self, ids: &[Id]) -> bool {
         let mut auth = lock(&self.auth);
         let all = Arc::make_mut(&mut auth);
         for id in ids {
-            if !all.contains(&id) {
-                all.push(id);
+            if !all.contains(id) {
+                all.push(id.clone());
             }
         }
+        all.iter().map(|id| id.scheme.len() + id.id.len()).sum::<usize>() <= AUTH_BYTES
     }
 
     /// Appends to the output. Say [`Connection::flush`] afterwards.
@@ -346,10 +350,8 @@ impl Input {
         };
         let body = match body {
             RequestBody::Auth(packet) => match authentication::check(&shared.config, &packet) {
-                Ok(ids) => {
-                    self.connection.add_auth(ids);
-                    RequestBody::Read(Read::AuthDone)
-                }
+                Ok(ids) if self.connection.add_auth(&ids) => RequestBody::Read(Read::AuthDone),
+                Ok(_) => RequestBody::Refused(ErrorCode::AuthFailed),
                 Err(error) => RequestBody::Refused(error),
             },
             body => body,

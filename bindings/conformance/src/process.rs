@@ -156,7 +156,9 @@ fn write_config(folder: &Path, port: u16) -> Result<PathBuf, String> {
 
 fn answers(address: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    // A server that is about to start may take the connection and never answer on it.
+    let patience = stream.set_read_timeout(Some(Duration::from_secs(2)));
     let mut text = String::new();
-    stream.write_all(b"ruok").and_then(|()| stream.read_to_string(&mut text)).is_ok()
-        && text == "imok"
+    let asked = patience.and_then(|()| stream.write_all(b"ruok"));
+    asked.and_then(|()| stream.read_to_string(&mut text)).is_ok() && text == "imok"
 }

@@ -36,6 +36,11 @@ pub(crate) struct Slot {
     ready: Condvar,
 }
 
+/// When a time limit passes; none for one that is past all clocks.
+fn deadline_after(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
+
 /// No code of ours panics with these locks held; a poisoned one still holds consistent data.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -108,7 +113,7 @@ impl Inbox {
     /// Waits until there is something to drain; false when the time limit passed first, or when
     /// `Closed` has been drained and nothing will come any more.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> bool {
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let deadline = timeout.and_then(deadline_after);
         let mut queue = lock(&self.queue);
         loop {
             if !queue.items.is_empty() {
@@ -132,7 +137,7 @@ impl Inbox {
 
     /// Waits until `Closed` has been put in.
     pub(crate) fn wait_closed(&self, timeout: Option<Duration>) {
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let deadline = timeout.and_then(deadline_after);
         let mut queue = lock(&self.queue);
         while !queue.closed {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -192,7 +197,7 @@ impl Inbox {
 impl Slot {
     /// Waits for the completion; `None` when the time limit passed first.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Option<Result<Value, Error>> {
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let deadline = timeout.and_then(deadline_after);
         let mut result = lock(&self.result);
         loop {
             if let Some(result) = result.take() {

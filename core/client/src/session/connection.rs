@@ -52,7 +52,8 @@ pub(super) struct Connection {
     pub(super) written: u64,
     last_sent: Instant,
     last_received: Instant,
-    ping_sent: Option<Instant>,
+    /// When the pings were sent that wait for their answers.
+    pings: VecDeque<Instant>,
 }
 
 impl Connection {
@@ -67,7 +68,7 @@ impl Connection {
             written: 0,
             last_sent: now,
             last_received: now,
-            ping_sent: None,
+            pings: VecDeque::new(),
         }
     }
 
@@ -147,7 +148,7 @@ impl Session {
                     }
                     if connection.last_sent.elapsed() >= ping_after {
                         wire::put_header(&mut connection.out, XID_PING, OpCode::Ping);
-                        connection.ping_sent = Some(Instant::now());
+                        connection.pings.push_back(Instant::now());
                         connection.last_sent = Instant::now();
                     }
                     let next = dead_at.min(connection.last_sent + ping_after);
@@ -272,12 +273,16 @@ impl Session {
                 Ok(())
             }
             XID_PING => {
-                if let Some(sent_at) = connection.ping_sent.take() {
+                if let Some(sent_at) = connection.pings.pop_front() {
                     self.shared.touch(sent_at);
                 }
                 Ok(())
             }
             XID_AUTH => self.authenticated(connection, header.err),
+            XID_SET_WATCHES if header.err != 0 => {
+                let error = Error::from_code(header.err);
+                Err(Lost::Broken(format!("watches cannot be armed again: {error}")))
+            }
             XID_SET_WATCHES => Ok(()),
             _ => self.answer(connection, header, body),
         }
