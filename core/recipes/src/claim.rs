@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use pinfold_client::{
-    AddWatchMode, Client, Error, EventKind, MultiOp, SessionState, Watch, WatchEvent,
+    AddWatchMode, Client, Error, EventKind, MultiOp, SessionState, Stat, Watch, WatchEvent,
 };
 use tokio::sync::watch;
 
@@ -259,6 +259,22 @@ impl Claimer {
         Ok(())
     }
 
+    /// The stat of a znode once every earlier write of this session is decided, however often the
+    /// connection breaks: a claim that is not found here must not turn up later.
+    async fn settled(&self, path: &str) -> Result<Option<Stat>, Error> {
+        loop {
+            let (synced, stat) = (self.client.sync(path), self.client.exists(path));
+            let looked = match synced.await {
+                Ok(()) => stat.await,
+                Err(error) => Err(error),
+            };
+            match looked {
+                Err(error) if fault(&error) == Fault::Connection => connected(&self.client).await?,
+                looked => return looked,
+            }
+        }
+    }
+
     /// Takes one task; `None` when another was faster, or when it is no task record.
     async fn take(&mut self, worker: &str, task: &TaskId) -> Result<Option<Claim>, Error> {
         let found = present(self.client.get(&self.layout.task(task)).await)?;
@@ -275,10 +291,8 @@ impl Claimer {
         ];
         match self.client.multi(ops).await {
             Ok(_) => {}
-            Err(error) if fault(&error) == Fault::Connection => {
-                connected(&self.client).await?;
-                self.client.sync(&path).await?;
-            }
+            // Whether it was made shows below.
+            Err(error) if fault(&error) == Fault::Connection => {}
             Err(error) if fault(&error) == Fault::Session => return Err(error),
             Err(error) => {
                 return match (error.op_index(), error.code()) {
@@ -301,7 +315,7 @@ impl Claimer {
             }
         }
         // Read once more, for the token; and after a lost reply to see whether it was made.
-        let Some(stat) = self.client.exists(&path).await? else { return Ok(None) };
+        let Some(stat) = self.settled(&path).await? else { return Ok(None) };
         let holding = Holding {
             layout: self.layout.clone(),
             worker: worker.to_owned(),
