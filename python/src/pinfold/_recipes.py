@@ -250,6 +250,9 @@ class Worker(Running):
     """Does tasks under a root: calls a handler with each :class:`Assignment` it is given, and
     commits what it returns. A handler that raises fails the attempt."""
 
+    # What each form does with a task that it is given.
+    _assigned: Callable[[Assignment], None]
+
     def __init__(
         self,
         client: Any,
@@ -277,9 +280,6 @@ class Worker(Running):
             self._revoked(event.task)
         elif event.kind is RecipeEventKind.SESSION_LOST:
             self._all_revoked()
-
-    @abstractmethod
-    def _assigned(self, assignment: Assignment) -> None: ...
 
     def _revoked(self, task: str) -> None:
         """Stops the work on a task that is no longer ours, where work can be stopped."""
