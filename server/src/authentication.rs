@@ -11,7 +11,7 @@ use crate::config::Config;
 /// What every connection is from the start.
 pub(crate) fn initial(config: &Config, address: IpAddr) -> Vec<Id> {
     let mut ids = vec![Id::new("ip", address.to_canonical().to_string())];
-    if config.skip_acl {
+    if config.authentication.skip_acl {
         ids.push(Id::new(SUPER_SCHEME, ""));
     }
     ids
@@ -27,7 +27,7 @@ pub(crate) fn check(config: &Config, packet: &AuthPacket) -> Result<Vec<Id>, Err
             let bytes = packet.auth.as_deref().ok_or(ErrorCode::AuthFailed)?;
             let text = std::str::from_utf8(bytes).map_err(|_| ErrorCode::AuthFailed)?;
             let id = digest_id(text);
-            let is_super = config.super_digest.as_deref() == Some(&id);
+            let is_super = config.authentication.super_digest.as_deref() == Some(&id);
             let mut ids = Vec::new();
             if is_super {
                 ids.push(Id::new(SUPER_SCHEME, ""));

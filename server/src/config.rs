@@ -1,13 +1,19 @@
 //! Settings: zoo.cfg, Java's system properties, flags.
 
-use std::collections::BTreeSet;
+mod authentication;
+mod limits;
+mod setting;
+mod words;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::error::ServerError;
+pub use authentication::Authentication;
+pub use limits::Limits;
+use setting::Setting;
+pub use words::Words;
 
-/// What ZooKeeper allows in a frame when nothing else is set.
-const DEFAULT_MAX_FRAME: usize = 0xf_ffff;
+use crate::error::ServerError;
 
 /// All settings of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,16 +28,12 @@ pub struct Config {
     pub min_session_timeout_ms: Option<i32>,
     /// Longest session timeout in milliseconds; twenty ticks when not set.
     pub max_session_timeout_ms: Option<i32>,
-    /// Most connections from one address; 0 for any number.
-    pub max_client_connections: usize,
+    /// How much clients may ask for.
+    pub limits: Limits,
     /// The four-letter words that are answered.
     pub four_letter_words: Words,
-    /// Largest frame a client may send, in bytes.
-    pub max_frame: usize,
-    /// `user:hash` of the super user, if there is one.
-    pub super_digest: Option<String>,
-    /// Everybody may do everything.
-    pub skip_acl: bool,
+    /// Who is who.
+    pub authentication: Authentication,
     /// Entries after which a snapshot is taken.
     pub snapshot_every: u64,
     /// Whether nodes with a time to live may be created.
@@ -40,25 +42,6 @@ pub struct Config {
     pub collect_interval: Duration,
     /// Lines `server.N` so far; a standalone server has one at most.
     pub members: u32,
-}
-
-/// A whitelist of four-letter words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Words {
-    /// All of them.
-    All,
-    /// These.
-    Some(BTreeSet<String>),
-}
-
-impl Words {
-    /// True when this one is answered.
-    pub fn contain(&self, word: &str) -> bool {
-        match self {
-            Words::All => true,
-            Words::Some(words) => words.contains(word),
-        }
-    }
 }
 
 impl Default for Config {
@@ -71,11 +54,9 @@ impl Default for Config {
             tick_time_ms: 2000,
             min_session_timeout_ms: None,
             max_session_timeout_ms: None,
-            max_client_connections: 0,
+            limits: Limits::default(),
             four_letter_words: Words::All,
-            max_frame: DEFAULT_MAX_FRAME,
-            super_digest: None,
-            skip_acl: false,
+            authentication: Authentication::default(),
             snapshot_every: 100_000,
             extended_types: false,
             collect_interval: Duration::from_secs(60),
@@ -103,8 +84,8 @@ impl Config {
     pub fn parse(text: &str, name: &str) -> Result<Config, ServerError> {
         let mut config = Config {
             tick_time_ms: 3000,
-            max_client_connections: 60,
-            four_letter_words: Words::Some(BTreeSet::from(["srvr".to_owned()])),
+            limits: Limits::of_zookeeper(),
+            four_letter_words: Words::of_zookeeper(),
             ..Config::default()
         };
         let mut listen = Listen::default();
@@ -114,12 +95,12 @@ impl Config {
                 continue;
             }
             let (key, value) = line.split_once(['=', ':']).unwrap_or((line, ""));
-            let place = || format!("{name}, line {}", number + 1);
-            let (key, value) = (key.trim(), value.trim());
-            match key {
-                "clientPort" => listen.port = Some(number_of(place, key, value)?),
-                "clientPortAddress" => listen.host = Some(value.to_owned()),
-                _ => config.set(place, key, value)?,
+            let place = format!("{name}, line {}", number + 1);
+            let setting = Setting { place: &place, key: key.trim(), value: value.trim() };
+            match setting.key {
+                "clientPort" => listen.port = Some(setting.number()?),
+                "clientPortAddress" => listen.host = Some(setting.value.to_owned()),
+                _ => config.set(&setting)?,
             }
         }
         config.listen = listen.address();
@@ -131,7 +112,7 @@ impl Config {
     /// # Errors
     /// A known setting whose value has no meaning.
     pub fn property(&mut self, place: &str, name: &str, value: &str) -> Result<(), ServerError> {
-        self.set(|| place.to_owned(), name, value)
+        self.set(&Setting { place, key: name, value })
     }
 
     /// Takes the `-Dname=value` words of a text such as JVMFLAGS; other words are left alone.
@@ -156,40 +137,28 @@ impl Config {
         (min, max.max(min))
     }
 
-    fn set(
-        &mut self,
-        place: impl Fn() -> String,
-        key: &str,
-        value: &str,
-    ) -> Result<(), ServerError> {
-        let bare = key.strip_prefix("zookeeper.").unwrap_or(key);
-        match bare {
-            "dataDir" => self.data_dir = PathBuf::from(value),
+    fn set(&mut self, setting: &Setting) -> Result<(), ServerError> {
+        let area = self.limits.set(setting)?
+            || self.four_letter_words.set(setting)
+            || self.authentication.set(setting);
+        if area {
+            return Ok(());
+        }
+        match setting.name() {
+            "dataDir" => self.data_dir = PathBuf::from(setting.value),
             "tickTime" => {
-                let ticks: u32 = number_of(&place, key, value)?;
+                let ticks: u32 = setting.number()?;
                 if ticks == 0 {
-                    return Err(refused(place, key, value, "it has to be at least 1"));
+                    return Err(setting.refused("it has to be at least 1"));
                 }
                 self.tick_time_ms = ticks;
             }
-            "minSessionTimeout" => self.min_session_timeout_ms = timeout_of(place, key, value)?,
-            "maxSessionTimeout" => self.max_session_timeout_ms = timeout_of(place, key, value)?,
-            "maxClientCnxns" => self.max_client_connections = number_of(place, key, value)?,
-            "4lw.commands.whitelist" => {
-                let words = value.split(',').map(|word| word.trim().to_owned());
-                let words: BTreeSet<String> = words.filter(|word| !word.is_empty()).collect();
-                self.four_letter_words =
-                    if words.contains("*") { Words::All } else { Words::Some(words) };
-            }
-            "jute.maxbuffer" => self.max_frame = size_of(place, key, value)?,
-            "DigestAuthenticationProvider.superDigest" => {
-                self.super_digest = Some(value.to_owned());
-            }
-            "skipACL" => self.skip_acl = value == "yes",
-            "snapCount" => self.snapshot_every = number_of(place, key, value)?,
-            "extendedTypesEnabled" => self.extended_types = value.eq_ignore_ascii_case("true"),
+            "minSessionTimeout" => self.min_session_timeout_ms = setting.timeout_ms()?,
+            "maxSessionTimeout" => self.max_session_timeout_ms = setting.timeout_ms()?,
+            "snapCount" => self.snapshot_every = setting.number()?,
+            "extendedTypesEnabled" => self.extended_types = setting.is_true(),
             "znode.container.checkIntervalMs" => {
-                self.collect_interval = Duration::from_millis(number_of(place, key, value)?);
+                self.collect_interval = Duration::from_millis(setting.number()?);
             }
             // Old snapshots are always purged; three are kept.
             "autopurge.snapRetainCount" | "autopurge.purgeInterval" => {}
@@ -198,23 +167,22 @@ impl Config {
             // Starting all the same would leave open what was to be closed.
             "secureClientPort" | "secureClientPortAddress" => {
                 let reason = "TLS is not there yet; without this line the server starts without it";
-                return Err(refused(place, key, value, reason));
+                return Err(setting.refused(reason));
             }
-            "enforce.auth.enabled" | "sessionRequireClientSASLAuth"
-                if value.eq_ignore_ascii_case("true") =>
-            {
-                let reason = "authentication cannot be required yet";
-                return Err(refused(place, key, value, reason));
+            "enforce.auth.enabled" | "sessionRequireClientSASLAuth" if setting.is_true() => {
+                return Err(setting.refused("authentication cannot be required yet"));
             }
             // Likewise: each server of an ensemble would take writes of its own.
-            _ if is_member(key) => {
+            _ if is_member(setting.key) => {
                 self.members += 1;
                 if self.members > 1 {
                     let reason = "ensembles are not there yet; a standalone server has one at most";
-                    return Err(refused(place, key, value, reason));
+                    return Err(setting.refused(reason));
                 }
             }
-            _ => tracing::warn!("{}: {key} is not known and has no effect", place()),
+            _ => {
+                tracing::warn!("{}: {} is not known and has no effect", setting.place, setting.key);
+            }
         }
         Ok(())
     }
@@ -242,43 +210,6 @@ fn is_member(key: &str) -> bool {
     key.strip_prefix("server.").is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
-fn refused(place: impl Fn() -> String, key: &str, value: &str, reason: &str) -> ServerError {
-    let (key, value, reason) = (key.to_owned(), value.to_owned(), reason.to_owned());
-    ServerError::Setting { place: place(), key, value, reason }
-}
-
-fn number_of<N: std::str::FromStr>(
-    place: impl Fn() -> String,
-    key: &str,
-    value: &str,
-) -> Result<N, ServerError> {
-    value.parse().map_err(|_| refused(place, key, value, "a number is needed"))
-}
-
-fn timeout_of(
-    place: impl Fn() -> String,
-    key: &str,
-    value: &str,
-) -> Result<Option<i32>, ServerError> {
-    // -1 is how ZooKeeper writes "not set".
-    Ok(Some(number_of::<i32>(place, key, value)?).filter(|ms| *ms != -1))
-}
-
-fn size_of(place: impl Fn() -> String, key: &str, value: &str) -> Result<usize, ServerError> {
-    // Java's Integer.getInteger takes hexadecimal numbers too.
-    let hex = value.strip_prefix("0x").or_else(|| value.strip_prefix("0X"));
-    let size = match hex {
-        Some(hex) => usize::from_str_radix(hex, 16).ok(),
-        None => value.parse().ok(),
-    };
-    let limit = pinfold_storage::MAX_RECORD_DATA / 2;
-    match size {
-        Some(size) if size <= limit => Ok(size),
-        Some(_) => Err(refused(place, key, value, &format!("at most {limit} bytes are possible"))),
-        None => Err(refused(place, key, value, "a number of bytes is needed")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -294,7 +225,10 @@ mod tests {
         assert_eq!(config.session_timeouts_ms(), (3000, 30_000));
         assert!(config.four_letter_words.contain("ruok"));
         assert!(!config.four_letter_words.contain("srvr"));
-        assert_eq!((config.max_client_connections, config.max_frame), (7, 0x1f_ffff));
+        assert_eq!(
+            (config.limits.connections_per_address, config.limits.frame_bytes),
+            (7, 0x1f_ffff)
+        );
         assert!(config.extended_types);
     }
 
@@ -327,8 +261,8 @@ mod tests {
         let flags = "-Xmx1g -Dzookeeper.DigestAuthenticationProvider.superDigest=super:abc= \
                      -Djute.maxbuffer=4194304 -Dzookeeper.snapCount=10";
         config.properties("JVMFLAGS", flags).unwrap();
-        assert_eq!(config.super_digest.as_deref(), Some("super:abc="));
-        assert_eq!((config.max_frame, config.snapshot_every), (4 << 20, 10));
+        assert_eq!(config.authentication.super_digest.as_deref(), Some("super:abc="));
+        assert_eq!((config.limits.frame_bytes, config.snapshot_every), (4 << 20, 10));
         assert!(config.properties("JVMFLAGS", "-DtickTime=x").is_err());
     }
 }

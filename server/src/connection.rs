@@ -208,7 +208,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
         buffer: BytesMut::with_capacity(4096),
         connection: connection.clone(),
         decoder: Decoder { ttl_enabled: shared.config.extended_types },
-        frames: FrameDecoder { max: shared.config.max_frame },
+        frames: FrameDecoder { max: shared.config.limits.frame_bytes },
         ending: false,
         pipeline: shared.pipeline(),
     };

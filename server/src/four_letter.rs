@@ -161,7 +161,7 @@ fn configuration(shared: &Shared) -> String {
          minSessionTimeout={min}\nmaxSessionTimeout={max}\nclientPortListenBacklog=-1\n\
          serverId=0\n",
         config.tick_time_ms,
-        config.max_client_connections,
+        config.limits.connections_per_address,
         dir = config.data_dir.display(),
     )
 }

@@ -17,7 +17,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
                 tokio::spawn(connection::serve(shared.clone(), stream, peer));
             }
             Ok((_, peer)) => {
-                let limit = shared.config.max_client_connections;
+                let limit = shared.config.limits.connections_per_address;
                 tracing::warn!(%peer, limit, "refused: too many connections from this address");
             }
             Err(error) => {
@@ -30,7 +30,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
 }
 
 fn may_connect(shared: &Shared, peer: SocketAddr) -> bool {
-    let limit = shared.config.max_client_connections;
+    let limit = shared.config.limits.connections_per_address;
     if limit == 0 {
         return true;
     }

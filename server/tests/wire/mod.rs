@@ -46,17 +46,13 @@ impl Target {
         let target = match std::env::var("ZOOKEEPER_ADDRESS") {
             Ok(address) => Target { address, is_ours: false, root: String::new(), server: None },
             Err(_) => {
-                let digest = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=".to_owned();
-                let server = Server::builder()
-                    .config(Config {
-                        listen: "127.0.0.1:0".into(),
-                        extended_types: true,
-                        super_digest: Some(digest),
-                        ..Config::default()
-                    })
-                    .temporary_data_dir()
-                    .start()
-                    .unwrap();
+                let listen = "127.0.0.1:0".to_owned();
+                let mut config = Config { listen, ..Config::default() };
+                let properties = "-Dzookeeper.extendedTypesEnabled=true \
+                     -Dzookeeper.DigestAuthenticationProvider.superDigest=\
+                     super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
+                config.properties("test", properties).unwrap();
+                let server = Server::builder().config(config).temporary_data_dir().start().unwrap();
                 let address = server.address();
                 Target { address, is_ours: true, root: String::new(), server: Some(server) }
             }
