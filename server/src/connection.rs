@@ -1,7 +1,7 @@
 //! One client's connection: requests in, answers and events out, each in order.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::authentication;
 use crate::handshake;
 use crate::pipeline::{Message, Submission};
 use crate::reader;
-use crate::reply::{self, Form};
+use crate::reply;
 use crate::request::{Decoder, Ordered, Read, Request, RequestBody};
 use crate::sessions::Activity;
 use crate::shared::{Shared, lock};
@@ -38,9 +38,8 @@ const READ_BYTES: usize = 64 << 10;
 pub(crate) struct Connection {
     pub(crate) id: u64,
     pub(crate) peer: SocketAddr,
-    session_id: AtomicI64,
+    served: OnceLock<Served>,
     auth: Mutex<Arc<Vec<Id>>>,
-    activity: OnceLock<Arc<Activity>>,
     output: Mutex<Output>,
     /// Requests that the pipeline has yet to answer, and their bytes.
     submitted: AtomicUsize,
@@ -55,6 +54,15 @@ pub(crate) struct Connection {
     pub(crate) queued: AtomicU64,
 }
 
+/// The session of a connection, from its handshake on.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) session_id: i64,
+    /// Which of the session's connections this is; later ones have later numbers.
+    pub(crate) attachment: u32,
+    pub(crate) activity: Arc<Activity>,
+}
+
 #[derive(Debug, Default)]
 struct Output {
     bytes: BytesMut,
@@ -66,9 +74,8 @@ impl Connection {
         Connection {
             id,
             peer,
-            session_id: AtomicI64::new(0),
+            served: OnceLock::new(),
             auth: Mutex::new(Arc::new(auth)),
-            activity: OnceLock::new(),
             output: Mutex::new(Output::default()),
             submitted: AtomicUsize::new(0),
             submitted_bytes: AtomicUsize::new(0),
@@ -82,20 +89,24 @@ impl Connection {
         }
     }
 
-    /// The session served here; 0 before the handshake.
+    /// The session served here; `None` before the handshake.
+    pub(crate) fn served(&self) -> Option<&Served> {
+        self.served.get()
+    }
+
+    /// The id of the session served here; 0 before the handshake.
     pub(crate) fn session_id(&self) -> i64 {
-        self.session_id.load(Ordering::Acquire)
+        self.served.get().map_or(0, |served| served.session_id)
     }
 
     /// Ties the connection to its session.
-    pub(crate) fn begin_session(&self, id: i64, activity: Arc<Activity>) {
-        let _ = self.activity.set(activity);
-        self.session_id.store(id, Ordering::Release);
+    pub(crate) fn begin_session(&self, served: Served) {
+        let _ = self.served.set(served);
     }
 
     /// The session's timeout in milliseconds; 0 before the handshake.
     pub(crate) fn timeout_ms(&self) -> i32 {
-        self.activity.get().map_or(0, |activity| activity.timeout_ms)
+        self.served.get().map_or(0, |served| served.activity.timeout_ms())
     }
 
     /// The identities that requests on this connection have now.
@@ -326,9 +337,9 @@ impl Input {
             }
         };
         if count > 0
-            && let Some(activity) = self.connection.activity.get()
+            && let Some(served) = self.connection.served()
         {
-            activity.touch(shared.elapsed_ms());
+            served.activity.touch(shared.elapsed_ms());
         }
         if !submissions.is_empty() {
             let _ = self.pipeline.send(Message::Submit(submissions));
@@ -391,11 +402,6 @@ impl Input {
 }
 
 impl Submission {
-    /// Appends the answer; call `finish` once the state is no longer held.
-    pub(crate) fn answer(&self, form: &Form, zxid: i64, outcome: &pinfold_state::Outcome) {
-        self.connection.append(|out| reply::outcome(out, self.xid, zxid, form, outcome));
-    }
-
     /// Lets what waits behind this request go on, and everything go out.
     pub(crate) fn finish(&self, shared: &Shared) {
         self.connection.ordered_done(self.bytes);

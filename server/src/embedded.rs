@@ -333,7 +333,7 @@ fn recover(
     let consensus = RaftNode::new(&NodeConfig::new(SERVER_ID), opened.log)?;
     let snapshots = Snapshots::new(opened.snapshots, config.snapshot_every);
     let shared = Arc::new(Shared::new(config, state, sender));
-    let mut pipeline = Pipeline::new(shared, consensus, inbox, snapshots);
+    let mut pipeline = Pipeline::new(shared, consensus, inbox, snapshots)?;
     pipeline.recover()?;
     Ok((directory, pipeline))
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pinfold_proto::Perms;
+use pinfold_proto::{ErrorCode, Perms};
 use pinfold_replication::{Committed, Consensus};
 use pinfold_state::{Applied, Entry, Outcome, StateMachine, TreeEvent, acl};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Served};
 use crate::error::ServerError;
 use crate::pipeline::{Opening, Owner, Pipeline, Submission, Waiting};
 use crate::reader;
@@ -56,9 +56,9 @@ impl<C: Consensus> Pipeline<C> {
             if committed.data.is_empty() {
                 continue;
             }
-            let (entry, owner) = match self.take_own(&committed) {
-                Some(own) => own,
-                None => (Entry::decode(&committed.data)?, Owner::Nobody),
+            let (entry, owner) = match self.take_own(&committed)? {
+                Some((entry, owner)) => (entry, Some(owner)),
+                None => (Entry::decode(&committed.data)?, None),
             };
             let applied = state.apply(&entry);
             deliver(&shared, &applied.events, &mut after);
@@ -70,22 +70,22 @@ impl<C: Consensus> Pipeline<C> {
         Ok(Rest { entries: rest.collect(), more })
     }
 
-    /// The entry and its owner, if this server proposed what was decided.
-    fn take_own(&mut self, committed: &Committed) -> Option<(Entry, Owner)> {
-        let Some(Waiting::Entry { index, .. }) = self.waiting.front() else { return None };
-        if *index != committed.index {
-            return None;
+    /// The entry and its owner, if somebody here waits for what was decided.
+    fn take_own(&mut self, committed: &Committed) -> Result<Option<(Entry, Owner)>, ServerError> {
+        let (time_ms, origin) = Entry::peek(&committed.data)?;
+        if !self.is_own(origin) {
+            return Ok(None);
         }
         match self.waiting.pop_front() {
-            Some(Waiting::Entry { term, entry, owner, .. }) if term == committed.term => {
-                Some((entry, owner))
+            Some(Waiting::Entry { mut entry, owner }) if entry.origin == origin => {
+                entry.time_ms = time_ms;
+                Ok(Some((entry, owner)))
             }
-            // Another leader's entry took the place: what became of ours is told by nobody.
-            Some(Waiting::Entry { owner: Owner::Request { submission, .. }, .. }) => {
-                submission.connection.kill();
-                None
+            // Nobody waits for it, as far as this server knows.
+            other => {
+                other.into_iter().for_each(|waiting| self.waiting.push_front(waiting));
+                Ok(None)
             }
-            _ => None,
         }
     }
 
@@ -98,10 +98,9 @@ impl<C: Consensus> Pipeline<C> {
             match self.waiting.front() {
                 None | Some(Waiting::Entry { .. }) => return true,
                 Some(Waiting::Sync { confirmed: false, .. }) => return false,
-                Some(Waiting::Sync { .. } | Waiting::Attach(_) | Waiting::Turn(_)) => {}
+                Some(Waiting::Sync { .. } | Waiting::Turn(_)) => {}
             }
             match self.waiting.pop_front() {
-                Some(Waiting::Attach(opening)) => self.attach(state, opening, after),
                 Some(Waiting::Turn(mut owner)) => {
                     after.turns += 1;
                     let ordered = std::mem::replace(&mut owner.ordered, Ordered::Close);
@@ -129,38 +128,47 @@ impl<C: Consensus> Pipeline<C> {
         }
     }
 
-    fn attach(&mut self, state: &StateMachine, opening: Opening, after: &mut Aftermath) {
-        let Some((id, shown)) = opening.session else { return };
-        let (session, activity) = (state.sessions().get(id), self.clock.get(id));
-        let (Some(session), Some(activity)) = (session, activity) else {
-            let _ = opening.done.send(false);
-            return;
+    /// What the state says to a handshake.
+    fn shake_hands(
+        &mut self,
+        id: i64,
+        outcome: &Outcome,
+        handshake: (Opening, [u8; 16]),
+        after: &mut Aftermath,
+    ) {
+        let (Opening { connection, mirror_read_only, done, timeout_ms, .. }, password) = handshake;
+        let now = self.shared.elapsed_ms();
+        let (attachment, activity) = match outcome {
+            Outcome::SessionOpened => (0, self.clock.begin(id, timeout_ms, now)),
+            Outcome::SessionAttached { attachment } => {
+                (*attachment, self.clock.attach(id, timeout_ms, now))
+            }
+            _ => {
+                let _ = done.send(false);
+                return;
+            }
         };
-        if shown != Some(session.password) {
-            tracing::warn!(peer = %opening.connection.peer, "wrong password for session {id:#x}");
-            let _ = opening.done.send(false);
-            return;
-        }
-        activity.touch(self.shared.elapsed_ms());
-        opening.connection.begin_session(id, activity.clone());
-        let answer = (id, session.password, activity.timeout_ms);
-        self.begin(answer, opening, after);
-    }
-
-    fn begin(&mut self, session: (i64, [u8; 16], i32), opening: Opening, after: &mut Aftermath) {
-        let Opening { connection, mirror_read_only, done, .. } = opening;
-        connection.append(|out| reply::connected(out, Some(session), mirror_read_only));
-        // A client that did not wait for its session leaves it to the clock.
-        if done.send(true).is_ok()
-            && let Some(old) = self.attached.insert(session.0, connection.clone())
-            && old.id != connection.id
-        {
+        connection.begin_session(Served { session_id: id, attachment, activity });
+        let answer = (id, password, timeout_ms);
+        connection.append(|out| reply::connected(out, Some(answer), mirror_read_only));
+        // Its earlier connection is not served any more, even when this one has gone meanwhile.
+        if let Some(old) = self.attached.insert(id, connection.clone()) {
             old.kill();
+        }
+        // A client that did not wait for its session leaves it to the clock.
+        if done.send(true).is_err() {
+            self.attached.remove(&id);
         }
         after.flush.insert(connection.id, connection);
     }
 
-    fn conclude(&mut self, entry: &Entry, applied: Applied, owner: Owner, after: &mut Aftermath) {
+    fn conclude(
+        &mut self,
+        entry: &Entry,
+        applied: Applied,
+        owner: Option<Owner>,
+        after: &mut Aftermath,
+    ) {
         let id = entry.session_id;
         let closed = match applied.outcome {
             Outcome::SessionClosed => {
@@ -170,28 +178,25 @@ impl<C: Consensus> Pipeline<C> {
             _ => None,
         };
         match owner {
-            Owner::Request { submission, form: Form::Header } => {
-                let (xid, zxid) = (submission.xid, applied.zxid);
-                submission.connection.append_last(|out| {
-                    reply::outcome(out, xid, zxid, &Form::Header, &applied.outcome);
-                });
-                after.finished.push(submission);
-                return;
-            }
-            Owner::Request { submission, form } => {
-                submission.answer(&form, applied.zxid, &applied.outcome);
-                after.finished.push(submission);
-            }
-            Owner::NewSession { opening, password } => {
-                if applied.outcome == Outcome::SessionOpened {
-                    let now = self.shared.elapsed_ms();
-                    let timeout_ms = opening.timeout_ms;
-                    let activity = self.clock.begin(id, timeout_ms, now);
-                    opening.connection.begin_session(id, activity);
-                    self.begin((id, password, timeout_ms), opening, after);
+            Some(Owner::Request { submission, form }) => {
+                let (xid, zxid, outcome) = (submission.xid, applied.zxid, &applied.outcome);
+                let write = |out: &mut _| reply::outcome(out, xid, zxid, &form, outcome);
+                match outcome {
+                    // What came too late is never answered; its connection ends.
+                    Outcome::Failed(ErrorCode::SessionMoved) => submission.connection.kill(),
+                    _ if form == Form::Header => {
+                        submission.connection.append_last(write);
+                        after.finished.push(submission);
+                        return;
+                    }
+                    _ => submission.connection.append(write),
                 }
+                after.finished.push(submission);
             }
-            Owner::Nobody => {}
+            Some(Owner::Handshake { opening, password }) => {
+                self.shake_hands(id, &applied.outcome, (opening, password), after);
+            }
+            None => {}
         }
         if let Some(connection) = closed {
             connection.kill();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use pinfold_proto::Id;
 use pinfold_replication::{Committed, Consensus, Progress, Role, SnapshotMeta, StoreError};
-use pinfold_state::{Body, Entry, Op};
+use pinfold_state::{Body, Entry, Op, Origin};
 use tokio::sync::oneshot;
 
 use crate::connection::Connection;
@@ -70,11 +70,9 @@ pub(crate) struct Opening {
 
 /// What waits for its turn, in the order in which it came.
 pub(crate) enum Waiting {
-    /// Proposed at this index.
-    Entry { index: u64, term: u64, entry: Entry, owner: Owner },
-    /// To be answered once everything before it has been applied.
-    Attach(Opening),
-    /// A read or a refusal, likewise.
+    /// An entry of this server, found again by the sequence number of its origin.
+    Entry { entry: Entry, owner: Owner },
+    /// A read or a refusal, to be answered once everything before it has been applied.
     Turn(Submission),
     /// Likewise, and once the leader knows that it still is the leader.
     Sync { owner: Submission, context: u64, confirmed: bool },
@@ -82,16 +80,10 @@ pub(crate) enum Waiting {
 
 /// Who gets to hear what came of an entry.
 pub(crate) enum Owner {
-    /// The server itself.
-    Nobody,
-    Request {
-        submission: Submission,
-        form: Form,
-    },
-    NewSession {
-        opening: Opening,
-        password: [u8; 16],
-    },
+    /// A request of a client.
+    Request { submission: Submission, form: Form },
+    /// A handshake, of a new session or one that is taken over, with the session's password.
+    Handshake { opening: Opening, password: [u8; 16] },
 }
 
 pub(crate) struct Pipeline<C: Consensus> {
@@ -113,6 +105,8 @@ pub(crate) struct Pipeline<C: Consensus> {
     next_collect: Instant,
     next_session: i64,
     next_context: u64,
+    /// Of the last entry of this server that somebody waits for.
+    origin: Origin,
     last_time_ms: i64,
     stopping: bool,
 }
@@ -123,7 +117,7 @@ impl<C: Consensus> Pipeline<C> {
         consensus: C,
         inbox: Receiver<Message>,
         snapshots: Snapshots,
-    ) -> Pipeline<C> {
+    ) -> Result<Pipeline<C>, ServerError> {
         let interval = Duration::from_millis(u64::from(shared.config.tick_time_ms / 2).max(1));
         let now = Instant::now();
         let collect_interval = shared.config.collect_interval;
@@ -132,7 +126,8 @@ impl<C: Consensus> Pipeline<C> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let time_bits = ((since_1970.as_millis() as u64) << 24) >> 8;
         let next_session = (time_bits & 0x00ff_ffff_ffff_0000 | consensus.id() << 56) as i64;
-        Pipeline {
+        let server = getrandom::u64().map_err(|error| ServerError::Random(error.to_string()))?;
+        Ok(Pipeline {
             shared,
             clock,
             attached: HashMap::new(),
@@ -149,9 +144,10 @@ impl<C: Consensus> Pipeline<C> {
             next_collect: now + collect_interval,
             next_session,
             next_context: 0,
+            origin: Origin { server, sequence: 0 },
             last_time_ms: 0,
             stopping: false,
-        }
+        })
     }
 
     /// Replays the log and begins a new epoch. Afterwards the server may be reached.
@@ -166,7 +162,7 @@ impl<C: Consensus> Pipeline<C> {
         }
         if self.consensus.status().role == Role::Leader {
             let entry = Entry::internal(self.time_ms(), 0, Body::Epoch);
-            self.push(entry, Owner::Nobody);
+            self.push(&entry);
             self.run_batch()?;
         }
         Ok(())
@@ -227,13 +223,6 @@ impl<C: Consensus> Pipeline<C> {
     }
 
     fn submit(&mut self, mut submission: Submission) {
-        let session_id = submission.connection.session_id();
-        let current = self.attached.get(&session_id);
-        if current.is_some_and(|current| current.id != submission.connection.id) {
-            // The session has gone on elsewhere; what comes over its old connection is late.
-            submission.finish(&self.shared);
-            return;
-        }
         let ordered = std::mem::replace(&mut submission.ordered, Ordered::Close);
         let (body, form) = match ordered {
             Ordered::Write { op, code } => (Body::Request(op), Form::Op(code)),
@@ -253,40 +242,80 @@ impl<C: Consensus> Pipeline<C> {
                 return;
             }
         };
+        let served = submission.connection.served();
         let entry = Entry {
-            time_ms: self.time_ms(),
-            session_id,
+            attachment: served.map(|served| served.attachment),
             cxid: submission.xid,
             auth: submission.auth.to_vec(),
-            body,
+            ..Entry::internal(self.time_ms(), submission.connection.session_id(), body)
         };
-        self.push(entry, Owner::Request { submission, form });
+        self.push_own(entry, Owner::Request { submission, form });
     }
 
     fn open(&mut self, opening: Opening) -> Result<(), ServerError> {
-        if opening.session.is_some() {
-            self.owners.push(Waiting::Attach(opening));
-            return Ok(());
-        }
-        let mut password = [0; 16];
-        getrandom::fill(&mut password).map_err(|e| ServerError::Random(e.to_string()))?;
-        while self.shared.state().sessions().get(self.next_session).is_some() {
-            self.next_session += 1;
-        }
-        let id = self.next_session;
-        self.next_session += 1;
         let timeout_ms = opening.timeout_ms;
-        let body = Body::CreateSession { password, timeout_ms };
+        let (id, password, body) = match opening.session {
+            None => {
+                let mut password = [0; 16];
+                getrandom::fill(&mut password).map_err(|e| ServerError::Random(e.to_string()))?;
+                let id = self.new_session_id();
+                (id, password, Body::CreateSession { password, timeout_ms })
+            }
+            // What the session's password refuses here takes no place in the log.
+            Some((id, shown)) => match self.recognise(id, shown, &opening.connection) {
+                Some(password) => (id, password, Body::Attach { password, timeout_ms }),
+                None => {
+                    let _ = opening.done.send(false);
+                    return Ok(());
+                }
+            },
+        };
         let entry = Entry::internal(self.time_ms(), id, body);
-        self.push(entry, Owner::NewSession { opening, password });
+        self.push_own(entry, Owner::Handshake { opening, password });
         Ok(())
     }
 
-    fn push(&mut self, entry: Entry, owner: Owner) {
+    fn new_session_id(&mut self) -> i64 {
+        while self.shared.state().sessions().get(self.next_session).is_some() {
+            self.next_session += 1;
+        }
+        self.next_session += 1;
+        self.next_session - 1
+    }
+
+    /// The password of an open session, if it is the one that was shown.
+    fn recognise(
+        &self,
+        id: i64,
+        shown: Option<[u8; 16]>,
+        connection: &Connection,
+    ) -> Option<[u8; 16]> {
+        let password = self.shared.state().sessions().get(id)?.password;
+        if shown != Some(password) {
+            tracing::warn!(peer = %connection.peer, "wrong password for session {id:#x}");
+            return None;
+        }
+        Some(password)
+    }
+
+    /// An entry of the server itself, whose outcome nobody waits for.
+    fn push(&mut self, entry: &Entry) {
         let bytes = entry.encode();
         self.batch_bytes += bytes.len();
         self.proposals.push(bytes);
-        self.owners.push(Waiting::Entry { index: 0, term: 0, entry, owner });
+    }
+
+    /// An entry that somebody here waits for.
+    fn push_own(&mut self, mut entry: Entry, owner: Owner) {
+        self.origin.sequence += 1;
+        entry.origin = self.origin;
+        self.push(&entry);
+        self.owners.push(Waiting::Entry { entry, owner });
+    }
+
+    /// True for an entry that somebody here waits for.
+    pub(crate) fn is_own(&self, origin: Origin) -> bool {
+        origin.server == self.origin.server
     }
 
     /// The time to stamp entries with: the clock's, but never going back.
@@ -305,7 +334,7 @@ impl<C: Consensus> Pipeline<C> {
             // One entry is enough: nothing is expired twice while it is on its way.
             self.clock.end(id);
             let entry = Entry::internal(self.time_ms(), id, Body::CloseSession);
-            self.push(entry, Owner::Nobody);
+            self.push(&entry);
         }
         if now >= self.next_collect {
             self.next_collect = now + self.shared.config.collect_interval;
@@ -318,24 +347,16 @@ impl<C: Consensus> Pipeline<C> {
         let due = self.shared.state().collectable(time_ms);
         for path in due {
             let op = Op::Collect { path: path.to_string() };
-            self.push(Entry::internal(time_ms, 0, Body::Request(op)), Owner::Nobody);
+            self.push(&Entry::internal(time_ms, 0, Body::Request(op)));
         }
     }
 
     fn run_batch(&mut self) -> Result<(), ServerError> {
         self.batch_bytes = 0;
-        let mut next = None;
         if !self.proposals.is_empty() {
-            let proposed = self.consensus.propose(std::mem::take(&mut self.proposals))?;
-            next = Some((proposed.first, proposed.term));
+            self.consensus.propose(std::mem::take(&mut self.proposals))?;
         }
-        for mut waiting in self.owners.drain(..) {
-            if let (Waiting::Entry { index, term, .. }, Some(next)) = (&mut waiting, &mut next) {
-                (*index, *term) = *next;
-                next.0 += 1;
-            }
-            self.waiting.push_back(waiting);
-        }
+        self.waiting.extend(self.owners.drain(..));
         while self.consensus.has_ready() {
             self.advance()?;
         }

@@ -13,7 +13,7 @@ use pinfold_proto::{
 use pinfold_state::{OpOutcome, Outcome, TreeEventKind};
 
 /// What an ordered request is answered with.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// By what the operation answers.
     Op(OpCode),

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 
 /// When one session was last heard of.
 #[derive(Debug)]
 pub(crate) struct Activity {
-    /// The negotiated timeout, in milliseconds.
-    pub(crate) timeout_ms: i32,
+    timeout_ms: AtomicI32,
     heard_ms: AtomicI64,
 }
 
@@ -18,8 +17,13 @@ impl Activity {
         self.heard_ms.fetch_max(now_ms, Ordering::Relaxed);
     }
 
+    /// The negotiated timeout, in milliseconds.
+    pub(crate) fn timeout_ms(&self) -> i32 {
+        self.timeout_ms.load(Ordering::Relaxed)
+    }
+
     fn is_over(&self, now_ms: i64) -> bool {
-        now_ms - self.heard_ms.load(Ordering::Relaxed) > i64::from(self.timeout_ms)
+        now_ms - self.heard_ms.load(Ordering::Relaxed) > i64::from(self.timeout_ms())
     }
 }
 
@@ -39,13 +43,22 @@ impl SessionClock {
 
     /// Begins to watch over a session, with its full timeout from now on.
     pub(crate) fn begin(&mut self, id: i64, timeout_ms: i32, now_ms: i64) -> Arc<Activity> {
-        let activity = Arc::new(Activity { timeout_ms, heard_ms: AtomicI64::new(now_ms) });
+        let (timeout_ms, heard_ms) = (AtomicI32::new(timeout_ms), AtomicI64::new(now_ms));
+        let activity = Arc::new(Activity { timeout_ms, heard_ms });
         self.sessions.insert(id, activity.clone());
         activity
     }
 
-    pub(crate) fn get(&self, id: i64) -> Option<&Arc<Activity>> {
-        self.sessions.get(&id)
+    /// A session goes on over a new connection, with a newly negotiated timeout.
+    pub(crate) fn attach(&mut self, id: i64, timeout_ms: i32, now_ms: i64) -> Arc<Activity> {
+        match self.sessions.get(&id) {
+            Some(activity) => {
+                activity.timeout_ms.store(timeout_ms, Ordering::Relaxed);
+                activity.touch(now_ms);
+                activity.clone()
+            }
+            None => self.begin(id, timeout_ms, now_ms),
+        }
     }
 
     pub(crate) fn end(&mut self, id: i64) {

@@ -2,11 +2,13 @@
 
 mod wire;
 
+use std::io::Write;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use pinfold_proto::records::{ConnectRequest, CreateRequest, CreateTtlRequest};
 use pinfold_proto::{ErrorCode, OpCode};
 use pinfold_server::Server;
-use wire::{Target, Wire, handshake, set};
+use wire::{Target, Wire, create, handshake, set};
 
 #[test]
 fn both_forms_of_the_handshake_are_taken_and_mirrored() {
@@ -50,6 +52,43 @@ fn a_session_goes_on_over_another_connection() {
     assert_eq!(second.call_raw(OpCode::CloseSession.code(), &[]).0.err, 0);
     assert!(second.frame().is_none());
     assert_eq!(target.connect().exists(&path, false), ErrorCode::NoNode);
+}
+
+#[test]
+fn the_timeout_is_negotiated_anew_with_each_connection() {
+    let target = Target::new();
+    let first = target.connect();
+    for (asked, given) in [(5000, 5000), (1, 4000), (1_000_000, 40_000)] {
+        let (session_id, password) = (first.session.session_id, first.session.password.clone());
+        let request = ConnectRequest { session_id, password, ..handshake(asked) };
+        assert_eq!(Wire::open(&target.address, &request).unwrap().session.timeout_ms, given);
+    }
+}
+
+#[test]
+fn nothing_of_an_earlier_connection_happens_after_the_handshake_of_a_later_one() {
+    let target = Target::new();
+    let parent = target.path("/p");
+    let mut first = target.connect();
+    first.create(&parent, "");
+    for _ in 0..3 {
+        let mut burst = BytesMut::new();
+        for _ in 0..50 {
+            let (_, bytes) = first.encode(OpCode::Create, &create(&format!("{parent}/n"), "", 2));
+            burst.extend_from_slice(&bytes);
+        }
+        let mut second = std::thread::scope(|scope| {
+            let mut earlier = first.sender();
+            // Writes until the server has closed the connection.
+            scope.spawn(move || while earlier.write_all(&burst).is_ok() {});
+            first.attach(&target.address).unwrap()
+        });
+        let before = second.stat(&parent).num_children;
+        // A write has its place behind everything that the server had taken before.
+        second.set(&parent, "");
+        assert_eq!(second.stat(&parent).num_children, before);
+        first = second;
+    }
 }
 
 #[test]

@@ -15,13 +15,14 @@ pub(crate) fn entry(random: &mut Random, time_ms: i64) -> Entry {
     let body = match random.below(20) {
         0 | 1 => Body::CreateSession { password: [session_id as u8; 16], timeout_ms: 10_000 },
         2 if random.one_in(3) => Body::CloseSession,
+        2 => Body::Attach { password: [session_id as u8; 16], timeout_ms: 8000 },
         3 => {
             let count = 1 + random.below(4);
             Body::Multi((0..count).map(|_| op(random)).collect())
         }
         _ => Body::Request(op(random)),
     };
-    Entry { time_ms, session_id, cxid: random.below(1000) as i32, auth: Vec::new(), body }
+    Entry { cxid: random.below(1000) as i32, ..Entry::internal(time_ms, session_id, body) }
 }
 
 fn path(random: &mut Random) -> String {

@@ -6,7 +6,9 @@ use pinfold_proto::acl::{Acl, Id};
 use crate::codec::{self, CodecError, Reader};
 
 /// First byte of every encoded entry.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// Of entries that name neither their origin nor their attachment. They are still read.
+const FORMAT_WITHOUT_ORIGIN: u8 = 1;
 
 /// One entry of the log.
 ///
@@ -16,14 +18,30 @@ const FORMAT: u8 = 1;
 pub struct Entry {
     /// The leader's clock, in milliseconds since 1970.
     pub time_ms: i64,
+    /// Who is waiting for what comes of it.
+    pub origin: Origin,
     /// The session that asked; 0 for the server's own entries.
     pub session_id: i64,
+    /// The attachment of the session over which it asked; `None` for the server's own entries.
+    /// What came over an earlier attachment than the latest is refused.
+    pub attachment: Option<u32>,
     /// The client's request number.
     pub cxid: i32,
     /// The identities of the caller when it asked.
     pub auth: Vec<Id>,
     /// What to do.
     pub body: Body,
+}
+
+/// Which server took an entry in, and as its how manieth.
+///
+/// A server finds its own entries again by it, whoever was the leader that wrote them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// A random number that the server has had since it started; 0 for nobody.
+    pub server: u64,
+    /// Rises by one with every entry of that server; 0 for nobody.
+    pub sequence: u64,
 }
 
 /// The kinds of entries.
@@ -36,6 +54,13 @@ pub enum Body {
         /// What a client must show to take the session over.
         password: [u8; 16],
         /// The negotiated timeout, in milliseconds.
+        timeout_ms: i32,
+    },
+    /// A client takes the session `session_id` over with a new connection. Takes no zxid.
+    Attach {
+        /// What the client showed.
+        password: [u8; 16],
+        /// The newly negotiated timeout, in milliseconds.
         timeout_ms: i32,
     },
     /// Ends the session `session_id`, by its own wish or because it expired, and deletes its
@@ -101,7 +126,17 @@ pub enum Op {
 impl Entry {
     /// An entry of the server itself.
     pub fn internal(time_ms: i64, session_id: i64, body: Body) -> Entry {
-        Entry { time_ms, session_id, cxid: 0, auth: Vec::new(), body }
+        let origin = Origin::default();
+        Entry { time_ms, origin, session_id, attachment: None, cxid: 0, auth: Vec::new(), body }
+    }
+
+    /// The time and the origin of an encoded entry, without decoding the rest.
+    ///
+    /// # Errors
+    /// As [`Entry::decode`], as far as these fields are concerned.
+    pub fn peek(bytes: &Bytes) -> Result<(i64, Origin), CodecError> {
+        let (_, time_ms, origin) = head(&mut Reader::new(bytes))?;
+        Ok((time_ms, origin))
     }
 
     /// The bytes for the log.
@@ -109,7 +144,11 @@ impl Entry {
         let mut out = BytesMut::with_capacity(128);
         out.put_u8(FORMAT);
         out.put_i64_le(self.time_ms);
+        out.put_u64_le(self.origin.server);
+        out.put_u64_le(self.origin.sequence);
         out.put_i64_le(self.session_id);
+        out.put_u8(u8::from(self.attachment.is_some()));
+        out.put_u32_le(self.attachment.unwrap_or_default());
         out.put_i32_le(self.cxid);
         codec::put_ids(&mut out, &self.auth);
         match &self.body {
@@ -129,6 +168,11 @@ impl Entry {
                 out.put_u32_le(ops.len() as u32);
                 ops.iter().for_each(|op| op.encode(&mut out));
             }
+            Body::Attach { password, timeout_ms } => {
+                out.put_u8(5);
+                out.put_slice(password);
+                out.put_i32_le(*timeout_ms);
+            }
         }
         out.freeze()
     }
@@ -139,10 +183,17 @@ impl Entry {
     /// Bytes that are cut, have a rest, or were written by a later version.
     pub fn decode(bytes: &Bytes) -> Result<Entry, CodecError> {
         let mut input = Reader::new(bytes);
-        if input.u8()? != FORMAT {
-            return Err(CodecError::Invalid { what: "the entry's format", offset: 0 });
-        }
-        let (time_ms, session_id, cxid) = (input.i64()?, input.i64()?, input.i32()?);
+        let (format, time_ms, origin) = head(&mut input)?;
+        let session_id = input.i64()?;
+        let attachment = match format {
+            FORMAT => match (input.u8()?, input.u32()?) {
+                (0, 0) => None,
+                (1, number) => Some(number),
+                _ => return Err(input.invalid("the entry's attachment")),
+            },
+            _ => None,
+        };
+        let cxid = input.i32()?;
         let auth = input.ids()?;
         let body = match input.u8()? {
             0 => Body::Epoch,
@@ -153,13 +204,26 @@ impl Entry {
                 let count = input.u32()?;
                 Body::Multi((0..count).map(|_| Op::decode(&mut input)).collect::<Result<_, _>>()?)
             }
+            5 => Body::Attach { password: input.password()?, timeout_ms: input.i32()? },
             _ => return Err(input.invalid("the entry's kind")),
         };
         if !input.is_empty() {
             return Err(input.invalid("the entry's end"));
         }
-        Ok(Entry { time_ms, session_id, cxid, auth, body })
+        Ok(Entry { time_ms, origin, session_id, attachment, cxid, auth, body })
     }
+}
+
+/// What every entry begins with: its format, its time and its origin.
+fn head(input: &mut Reader<'_>) -> Result<(u8, i64, Origin), CodecError> {
+    let format = input.u8()?;
+    let time_ms = input.i64()?;
+    let origin = match format {
+        FORMAT => Origin { server: input.u64()?, sequence: input.u64()? },
+        FORMAT_WITHOUT_ORIGIN => Origin::default(),
+        _ => return Err(CodecError::Invalid { what: "the entry's format", offset: 0 }),
+    };
+    Ok((format, time_ms, origin))
 }
 
 impl Op {
@@ -288,14 +352,17 @@ mod tests {
             ops in proptest::collection::vec(op(), 0..4),
             time_ms in any::<i64>(),
             single in any::<bool>(),
+            attachment in any::<Option<u32>>(),
         ) {
             let body = match ops.first() {
                 Some(op) if single => Body::Request(op.clone()),
                 _ => Body::Multi(ops),
             };
             let auth = vec![Id { scheme: "ip".into(), id: "::1".into() }];
-            let entry = Entry { time_ms, session_id: 5, cxid: -7, auth, body };
+            let origin = Origin { server: u64::MAX, sequence: 9 };
+            let entry = Entry { time_ms, origin, session_id: 5, attachment, cxid: -7, auth, body };
             let bytes = entry.encode();
+            prop_assert_eq!(Entry::peek(&bytes), Ok((time_ms, origin)));
             prop_assert_eq!(Entry::decode(&bytes), Ok(entry));
             for cut in 0..bytes.len() {
                 prop_assert!(Entry::decode(&bytes.slice(..cut)).is_err());

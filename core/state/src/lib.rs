@@ -19,7 +19,7 @@ mod write;
 
 pub use children::Children;
 pub use codec::CodecError;
-pub use entry::{Body, CreateKind, Entry, Op};
+pub use entry::{Body, CreateKind, Entry, Op, Origin};
 pub use machine::{Applied, OpOutcome, Outcome, StateMachine, TreeEvent, TreeEventKind};
 pub use node::{CONTAINER_OWNER, Node, Owner, TTL_MAX_MS};
 pub use read::DataAndStat;

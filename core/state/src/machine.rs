@@ -29,6 +29,11 @@ pub enum Outcome {
     Epoch,
     /// The session is open.
     SessionOpened,
+    /// The session goes on over a new connection, its attachment of this number.
+    SessionAttached {
+        /// What later entries of the session have to name.
+        attachment: u32,
+    },
     /// The session is closed and its ephemerals are gone.
     SessionClosed,
     /// A single write was done.
@@ -137,12 +142,7 @@ impl StateMachine {
 
     /// Applies the next entry of the log. The result depends on the state and the entry alone.
     pub fn apply(&mut self, entry: &Entry) -> Applied {
-        if entry.body == Body::Epoch {
-            self.last_zxid = ((self.last_zxid >> 32) + 1) << 32;
-            return Applied { zxid: self.last_zxid, outcome: Outcome::Epoch, events: Vec::new() };
-        }
-        // When the low half is used up this carries into the epoch, without an election.
-        self.last_zxid += 1;
+        self.last_zxid = self.next_zxid(&entry.body);
         let mut write = Write {
             time_ms: entry.time_ms,
             zxid: self.last_zxid,
@@ -151,9 +151,17 @@ impl StateMachine {
             events: Vec::new(),
         };
         let outcome = match &entry.body {
+            _ if self.has_moved(entry) => Outcome::Failed(ErrorCode::SessionMoved),
             Body::Epoch => Outcome::Epoch,
+            Body::Attach { password, timeout_ms } => {
+                match self.sessions.attach(entry.session_id, password, *timeout_ms) {
+                    Some(attachment) => Outcome::SessionAttached { attachment },
+                    None => Outcome::Failed(ErrorCode::SessionExpired),
+                }
+            }
             Body::CreateSession { password, timeout_ms } => {
-                let session = Session { password: *password, timeout_ms: *timeout_ms };
+                let (password, timeout_ms) = (*password, *timeout_ms);
+                let session = Session { password, timeout_ms, attachment: 0 };
                 match self.sessions.open(entry.session_id, session) {
                     true => Outcome::SessionOpened,
                     false => Outcome::Failed(ErrorCode::RuntimeInconsistency),
@@ -167,6 +175,21 @@ impl StateMachine {
             Body::Multi(ops) => self.multi(&mut write, ops),
         };
         Applied { zxid: write.zxid, outcome, events: write.events }
+    }
+
+    fn next_zxid(&self, body: &Body) -> i64 {
+        match body {
+            Body::Epoch => ((self.last_zxid >> 32) + 1) << 32,
+            Body::Attach { .. } => self.last_zxid,
+            // When the low half is used up this carries into the epoch, without an election.
+            _ => self.last_zxid + 1,
+        }
+    }
+
+    /// True when the session has been taken over since the entry was sent.
+    fn has_moved(&self, entry: &Entry) -> bool {
+        let session = self.sessions.get(entry.session_id);
+        entry.attachment.is_some_and(|number| session.is_some_and(|s| s.attachment != number))
     }
 
     fn multi(&mut self, write: &mut Write<'_>, ops: &[Op]) -> Outcome {

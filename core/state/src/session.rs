@@ -11,6 +11,9 @@ pub struct Session {
     pub password: [u8; 16],
     /// The negotiated timeout, in milliseconds.
     pub timeout_ms: i32,
+    /// How often it was taken over by a new connection since it was opened. Only what comes over
+    /// the latest one counts, wherever the earlier ones are.
+    pub attachment: u32,
 }
 
 /// All open sessions. A clone shares the table until one of the two changes.
@@ -47,6 +50,16 @@ impl SessionTable {
         }
         Arc::make_mut(&mut self.sessions).insert(id, session);
         true
+    }
+
+    /// The number of the new attachment; `None`, and nothing changed, when the session is not
+    /// open or the password is another.
+    pub(crate) fn attach(&mut self, id: i64, password: &[u8; 16], timeout_ms: i32) -> Option<u32> {
+        self.sessions.get(&id).filter(|session| session.password == *password)?;
+        let session = Arc::make_mut(&mut self.sessions).get_mut(&id)?;
+        session.attachment = session.attachment.wrapping_add(1);
+        session.timeout_ms = timeout_ms;
+        Some(session.attachment)
     }
 
     pub(crate) fn close(&mut self, id: i64) -> bool {

@@ -13,8 +13,10 @@ use crate::node::Node;
 use crate::session::{Session, SessionTable};
 use crate::tree::Frozen;
 
-/// First byte of every snapshot.
-const FORMAT: u8 = 1;
+/// Second byte of every snapshot.
+const FORMAT: u8 = 2;
+/// Of snapshots whose sessions have no attachment. They are still read.
+const FORMAT_WITHOUT_ATTACHMENTS: u8 = 1;
 /// A block is closed when it has grown beyond this many bytes.
 const BLOCK_BYTES: usize = 128 * 1024;
 
@@ -98,6 +100,7 @@ fn session_blocks(table: &SessionTable) -> Vec<Bytes> {
         block.put_i64_le(id);
         block.put_slice(&session.password);
         block.put_i32_le(session.timeout_ms);
+        block.put_u32_le(session.attachment);
         if block.len() > BLOCK_BYTES {
             blocks.push(block.split().freeze());
         }
@@ -176,6 +179,7 @@ impl Iterator for NodeBlocks {
 
 #[derive(Default)]
 struct Restore {
+    format: u8,
     expected: Option<(i64, i64)>,
     lists: Vec<Arc<AclList>>,
 }
@@ -189,7 +193,8 @@ impl Restore {
         }
         match kind {
             HEADER => {
-                if input.u8()? != FORMAT {
+                self.format = input.u8()?;
+                if ![FORMAT, FORMAT_WITHOUT_ATTACHMENTS].contains(&self.format) {
                     return Err(input.invalid("the snapshot's format"));
                 }
                 machine.last_zxid = input.i64()?;
@@ -199,7 +204,12 @@ impl Restore {
                 while !input.is_empty() {
                     let id = input.i64()?;
                     let password = input.password()?;
-                    let session = Session { password, timeout_ms: input.i32()? };
+                    let timeout_ms = input.i32()?;
+                    let attachment = match self.format {
+                        FORMAT_WITHOUT_ATTACHMENTS => 0,
+                        _ => input.u32()?,
+                    };
+                    let session = Session { password, timeout_ms, attachment };
                     machine.sessions.open(id, session);
                 }
             }

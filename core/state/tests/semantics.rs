@@ -28,7 +28,7 @@ impl World {
     fn body(&mut self, session_id: i64, body: Body) -> Applied {
         self.time_ms += 1;
         let auth = self.auth.clone();
-        let entry = Entry { time_ms: self.time_ms, session_id, cxid: 1, auth, body };
+        let entry = Entry { auth, cxid: 1, ..Entry::internal(self.time_ms, session_id, body) };
         self.machine.apply(&entry)
     }
 
@@ -341,4 +341,36 @@ fn reads_of_children_acl_and_descendants() {
     assert_eq!(world.machine.count_descendants("/a", &[]), Ok(3));
     assert_eq!(world.machine.count_descendants("/", &[]), Ok(8));
     assert_eq!(world.machine.count_descendants("/x", &[]), Err(ErrorCode::NoNode));
+}
+
+#[test]
+fn what_comes_over_an_earlier_attachment_is_refused() {
+    let mut world = World::new();
+    let over = |attachment: u32, body: Body| Entry {
+        attachment: Some(attachment),
+        ..Entry::internal(2000, SESSION, body)
+    };
+    let attach = |password| Body::Attach { password: [password; 16], timeout_ms: 9000 };
+    let before = world.machine.last_zxid();
+    let wrong = world.machine.apply(&over(0, attach(8)));
+    assert_eq!(wrong.outcome, Outcome::Failed(ErrorCode::SessionExpired));
+    let right = world.machine.apply(&over(0, attach(7)));
+    assert_eq!(right.outcome, Outcome::SessionAttached { attachment: 1 });
+    assert_eq!(world.machine.last_zxid(), before, "an attachment takes no zxid");
+    assert_eq!(world.machine.sessions().get(SESSION).map(|s| s.timeout_ms), Some(9000));
+
+    let late = world.machine.apply(&over(0, Body::Request(create("/late", 0))));
+    assert_eq!(late.outcome, Outcome::Failed(ErrorCode::SessionMoved));
+    let late = world.machine.apply(&over(0, Body::CloseSession));
+    assert_eq!(late.outcome, Outcome::Failed(ErrorCode::SessionMoved));
+    let now = world.machine.apply(&over(1, Body::Request(create("/now", 0))));
+    assert!(matches!(now.outcome, Outcome::Done(_)), "{now:?}");
+    // A restored state goes on with the same number.
+    let restored = StateMachine::restore(world.machine.snapshot().blocks()).unwrap();
+    assert_eq!(restored.sessions().get(SESSION), world.machine.sessions().get(SESSION));
+    // The server's own word counts over any attachment.
+    let expired = world.machine.apply(&Entry::internal(2001, SESSION, Body::CloseSession));
+    assert_eq!(expired.outcome, Outcome::SessionClosed);
+    let gone = world.machine.apply(&over(1, attach(7)));
+    assert_eq!(gone.outcome, Outcome::Failed(ErrorCode::SessionExpired));
 }

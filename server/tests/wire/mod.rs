@@ -139,6 +139,11 @@ impl Wire {
         Wire::open(address, &request)
     }
 
+    /// A second handle of the socket, to write from another thread.
+    pub fn sender(&self) -> TcpStream {
+        self.stream.try_clone().unwrap()
+    }
+
     pub fn send_bytes(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();
     }
