@@ -71,6 +71,10 @@ impl Client {
     /// runtime.
     pub fn start(options: Options, sink: Option<Arc<dyn Sink>>) -> Result<Client, Error> {
         let hosts = Hosts::parse(&options.hosts)?;
+        if options.tls.is_some() || options.sasl.is_some() {
+            let message = "TLS and SASL are not connected to the session yet";
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()))?;
         let shared = Arc::new(Shared::new(options, hosts, sink));

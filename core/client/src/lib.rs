@@ -13,9 +13,11 @@ mod in_flight;
 mod options;
 mod pending;
 mod request;
+mod sasl;
 mod session;
 mod shared;
 mod sink;
+mod tls;
 mod watches;
 mod wire;
 
@@ -26,4 +28,6 @@ pub use options::{Options, SessionToken};
 pub use pending::{Pending, Watch};
 pub use pinfold_proto::{Acl, AddWatchMode, CreateMode, ErrorCode, Id, Perms, Stat, path};
 pub use request::{MultiOp, MultiResult, Request, Response};
+pub use sasl::Sasl;
 pub use sink::Sink;
+pub use tls::{Tls, Verify};

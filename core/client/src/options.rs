@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::{Sasl, Tls};
+
 /// What it takes to go on with a session on another connection or in another client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SessionToken {
@@ -41,6 +43,10 @@ pub struct Options {
     pub max_request: usize,
     /// A session to go on with.
     pub session: Option<SessionToken>,
+    /// TLS to every server; none for plain connections.
+    pub tls: Option<Tls>,
+    /// Who the client is, proved at every connection; nobody in particular when there is none.
+    pub sasl: Option<Sasl>,
 }
 
 impl Options {
@@ -56,6 +62,8 @@ impl Options {
             max_reply: 64 << 20,
             max_request: pinfold_proto::frame::DEFAULT_MAX_FRAME,
             session: None,
+            tls: None,
+            sasl: None,
         }
     }
 }

@@ -1,12 +1,19 @@
 //! The wire vocabulary of Apache ZooKeeper that client and server share: the jute codec, frames,
 //! operations, errors, records, paths. No I/O and no clock.
+//!
+//! Feature `security`: the SASL mechanism that both sides speak, and the reader of the stores that
+//! both sides take their certificates from.
 
 pub mod acl;
 pub mod create_mode;
+#[cfg(feature = "security")]
+pub mod digest_md5;
 pub mod error;
 pub mod event;
 pub mod frame;
 pub mod jute;
+#[cfg(feature = "security")]
+pub mod keystore;
 pub mod multi;
 pub mod op;
 pub mod path;
