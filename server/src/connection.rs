@@ -1,12 +1,12 @@
 //! One client's connection: requests in, answers and events out, each in order.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use pinfold_proto::{ErrorCode, FrameDecoder, Id};
+use pinfold_proto::{ErrorCode, FrameDecoder, Id, OpCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -20,6 +20,7 @@ use crate::reply;
 use crate::request::{Decoder, Ordered, Read, Request, RequestBody};
 use crate::sessions::Activity;
 use crate::shared::{Shared, lock};
+use crate::statistics::{Answer, Traffic};
 
 /// Bytes that may wait for one connection before no more is read from it.
 const BACKLOG_BYTES: usize = 8 << 20;
@@ -49,9 +50,7 @@ pub(crate) struct Connection {
     output_ready: Notify,
     room: Notify,
     killed: Notify,
-    pub(crate) received: AtomicU64,
-    pub(crate) sent: AtomicU64,
-    pub(crate) queued: AtomicU64,
+    pub(crate) traffic: Traffic,
 }
 
 /// The session of a connection, from its handshake on.
@@ -83,9 +82,7 @@ impl Connection {
             output_ready: Notify::new(),
             room: Notify::new(),
             killed: Notify::new(),
-            received: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
-            queued: AtomicU64::new(0),
+            traffic: Traffic::new(),
         }
     }
 
@@ -194,15 +191,22 @@ impl Connection {
         self.append_last(|out| reply::header(out, xid, zxid, error));
     }
 
-    pub(crate) fn reset_counters(&self) {
-        self.received.store(0, Ordering::Relaxed);
-        self.sent.store(0, Ordering::Relaxed);
+    /// True when something waits to be sent.
+    pub(crate) fn has_output(&self) -> bool {
+        !lock(&self.output).bytes.is_empty()
     }
 
-    pub(crate) fn count_answer(&self, shared: &Shared, received: Instant) {
-        self.sent.fetch_add(1, Ordering::Relaxed);
-        self.queued.fetch_sub(1, Ordering::Relaxed);
-        shared.statistics.request_ended(received.elapsed());
+    /// Frames have come, `bytes` of them in all.
+    pub(crate) fn count_received(&self, shared: &Shared, frames: u64, bytes: u64) {
+        self.traffic.received.add(frames);
+        shared.statistics.received.add(frames);
+        shared.statistics.received_bytes.add(bytes);
+    }
+
+    /// Answers or events have been appended.
+    pub(crate) fn count_sent(&self, shared: &Shared, frames: u64) {
+        self.traffic.sent.add(frames);
+        shared.statistics.sent.add(frames);
     }
 }
 
@@ -284,7 +288,10 @@ impl Input {
         if handshake::receive(&mut self, shared).await {
             loop {
                 match self.take_frames(shared) {
-                    Flow::Starved if !self.more().await => return,
+                    Flow::Starved if !self.more().await => {
+                        shared.statistics.connections_dropped.add(1);
+                        return;
+                    }
                     Flow::Starved => {}
                     Flow::Backlogged => self.wait_for_room().await,
                     Flow::Over => break,
@@ -312,51 +319,60 @@ impl Input {
 
     /// Takes whole frames from the buffer, as long as there is room for their answers.
     fn take_frames(&mut self, shared: &Shared) -> Flow {
-        let received = Instant::now();
-        let mut submissions = Vec::new();
-        let mut count = 0;
+        let mut batch = Batch::new();
         let flow = loop {
             if self.connection.is_backlogged() {
                 break Flow::Backlogged;
             }
             match self.frames.decode(&mut self.buffer) {
                 Ok(Some(frame)) => {
-                    count += 1;
-                    self.connection.received.fetch_add(1, Ordering::Relaxed);
-                    self.connection.queued.fetch_add(1, Ordering::Relaxed);
-                    shared.statistics.requests_received(1);
-                    if !self.take(shared, &frame, received, &mut submissions) {
+                    batch.frames += 1;
+                    batch.bytes += frame.len() as u64 + 4;
+                    if !self.take(shared, &frame, &mut batch) {
                         break Flow::Over;
                     }
                 }
                 Ok(None) => break Flow::Starved,
                 Err(error) => {
+                    shared.statistics.large_requests_rejected.add(1);
                     tracing::warn!(peer = %self.connection.peer, %error, "connection closed");
                     break Flow::Over;
                 }
             }
         };
-        if count > 0
-            && let Some(served) = self.connection.served()
-        {
-            served.activity.touch(shared.elapsed_ms());
-        }
-        if !submissions.is_empty() {
-            let _ = self.pipeline.send(Message::Submit(submissions));
+        if batch.frames > 0 {
+            self.settle(shared, batch);
         }
         self.connection.flush();
         flow
     }
 
-    fn take(
-        &mut self,
-        shared: &Shared,
-        frame: &Bytes,
-        received: Instant,
-        submissions: &mut Vec<Submission>,
-    ) -> bool {
-        let Some(Request { xid, body }) = self.decoder.decode(frame) else {
-            self.connection.count_answer(shared, received);
+    /// Counts what came and what was answered, and hands the rest on.
+    fn settle(&self, shared: &Shared, batch: Batch) {
+        let now = Instant::now();
+        let now_ms = shared.milliseconds(now);
+        let connection = &self.connection;
+        if let Some(served) = connection.served() {
+            served.activity.touch(now_ms);
+        }
+        connection.count_received(shared, batch.frames, batch.bytes);
+        connection.count_sent(shared, batch.sent);
+        if let Some(last) = batch.last_read {
+            // Nothing of this has gone out before now.
+            let took_ms = (now - batch.received).as_millis() as u64;
+            connection.traffic.answered(batch.reads, last, took_ms, now_ms);
+            shared.statistics.reads_answered(batch.reads, took_ms);
+        }
+        if !batch.submissions.is_empty() {
+            let count = batch.submissions.len() as u64;
+            connection.traffic.taken(count);
+            shared.statistics.taken(count);
+            let _ = self.pipeline.send(Message::Submit(batch.submissions));
+        }
+    }
+
+    fn take(&mut self, shared: &Shared, frame: &Bytes, batch: &mut Batch) -> bool {
+        let Some(Request { xid, operation, body }) = self.decoder.decode(frame) else {
             return false;
         };
         let body = match body {
@@ -367,11 +383,15 @@ impl Input {
             },
             body => body,
         };
+        if matches!(body, RequestBody::Refused(ErrorCode::AuthFailed)) {
+            shared.statistics.auth_failed.add(1);
+        }
         let ordered = match body {
             RequestBody::Read(read) if self.connection.is_caught_up() => {
                 let ids = self.connection.auth();
-                reader::answer(shared, &shared.state(), &self.connection, &ids, xid, read);
-                self.connection.count_answer(shared, received);
+                let state = shared.state();
+                reader::answer(shared, &state, &self.connection, &ids, xid, read);
+                batch.read(Answer { operation, xid, zxid: state.last_zxid() });
                 return true;
             }
             // Between writes that are on their way a read has its place among them: it must see
@@ -389,23 +409,86 @@ impl Input {
         };
         self.connection.submitted_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.connection.submitted.fetch_add(1, Ordering::Relaxed);
-        submissions.push(Submission {
+        batch.submissions.push(Submission {
             connection: self.connection.clone(),
             xid,
+            operation,
             ordered,
             auth: self.connection.auth(),
             bytes,
-            received,
+            received: batch.received,
         });
         !self.ending
     }
 }
 
+/// What was taken from the socket at once.
+struct Batch {
+    received: Instant,
+    frames: u64,
+    bytes: u64,
+    submissions: Vec<Submission>,
+    /// Answers that have been appended.
+    sent: u64,
+    reads: u64,
+    last_read: Option<Answer>,
+}
+
+impl Batch {
+    fn new() -> Batch {
+        let (received, submissions, last_read) = (Instant::now(), Vec::new(), None);
+        Batch { received, frames: 0, bytes: 0, submissions, sent: 0, reads: 0, last_read }
+    }
+
+    /// A read was answered.
+    fn read(&mut self, answer: Answer) {
+        self.sent += 1;
+        if answer.operation != Some(OpCode::Auth) {
+            self.reads += 1;
+            self.last_read = Some(answer);
+        }
+    }
+}
+
 impl Submission {
-    /// Lets what waits behind this request go on, and everything go out.
-    pub(crate) fn finish(&self, shared: &Shared) {
-        self.connection.ordered_done(self.bytes);
-        self.connection.count_answer(shared, self.received);
-        self.connection.flush();
+    /// Counts the answer, if there was one, and lets everything go out; what waits behind this
+    /// request goes on.
+    pub(crate) fn finish(&self, shared: &Shared, answer: Option<Answer>, now: Instant) {
+        let connection = &self.connection;
+        connection.ordered_done(self.bytes);
+        connection.traffic.ended();
+        shared.statistics.ended();
+        if let Some(answer) = answer {
+            connection.count_sent(shared, 1);
+            if self.operation != Some(OpCode::Auth) {
+                let took_ms = now.saturating_duration_since(self.received).as_millis() as u64;
+                let now_ms = shared.milliseconds(now);
+                connection.traffic.answered(1, answer, took_ms, now_ms);
+                shared.statistics.answered(self.is_write(), took_ms);
+            }
+        }
+        connection.flush();
+    }
+
+    fn is_write(&self) -> bool {
+        use OpCode::{
+            CloseSession, Create, Create2, CreateContainer, CreateTtl, Delete, Multi, Reconfig,
+            SetAcl, SetData,
+        };
+        matches!(
+            self.operation,
+            Some(
+                CloseSession
+                    | Create
+                    | Create2
+                    | CreateContainer
+                    | CreateTtl
+                    | Delete
+                    | Multi
+                    | Reconfig
+                    | SetAcl
+                    | SetData
+            )
+        )
     }
 }

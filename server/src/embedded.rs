@@ -20,6 +20,7 @@ use crate::log_store::DiskLog;
 use crate::pipeline::{Message, Pipeline};
 use crate::shared::{Shared, lock};
 use crate::snapshots::Snapshots;
+use crate::statistics::Statistics;
 
 /// The number of the only server of its group.
 const SERVER_ID: u64 = 1;
@@ -151,11 +152,13 @@ impl Server {
         }
     }
 
-    fn launch(config: Config, temporary: Option<Temporary>) -> Result<Server, ServerError> {
+    fn launch(mut config: Config, temporary: Option<Temporary>) -> Result<Server, ServerError> {
         let listener = bind(&config.listen)?;
         let address = listener
             .local_addr()
             .map_err(|error| listen_error(&config.listen, error.to_string()))?;
+        // With port 0 only the listener knows the real one.
+        config.listen = address.to_string();
         let data_dir = config.data_dir.clone();
         let (sender, inbox) = mpsc::channel();
         let (directory, pipeline) = recover(config, sender.clone(), inbox)?;
@@ -332,7 +335,8 @@ fn recover(
     };
     let consensus = RaftNode::new(&NodeConfig::new(SERVER_ID), opened.log)?;
     let snapshots = Snapshots::new(opened.snapshots, config.snapshot_every);
-    let shared = Arc::new(Shared::new(config, state, sender));
+    let statistics = Statistics::new(opened.syncs);
+    let shared = Arc::new(Shared::new(config, state, sender, statistics));
     let mut pipeline = Pipeline::new(shared, consensus, inbox, snapshots)?;
     pipeline.recover()?;
     Ok((directory, pipeline))

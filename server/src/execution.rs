@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
-use pinfold_proto::{ErrorCode, Perms};
+use pinfold_proto::{ErrorCode, OpCode, Perms};
 use pinfold_replication::{Committed, Consensus};
-use pinfold_state::{Applied, Entry, Outcome, StateMachine, TreeEvent, acl};
+use pinfold_state::{Applied, Entry, Outcome, StateMachine, TreeEvent, TreeEventKind, acl};
 
 use crate::connection::{Connection, Served};
 use crate::error::ServerError;
@@ -14,6 +15,7 @@ use crate::reader;
 use crate::reply::{self, Form};
 use crate::request::Ordered;
 use crate::shared::{Shared, lock};
+use crate::statistics::{Answer, Statistics};
 
 /// Reads that are answered here before other readers get a turn.
 const TURNS: usize = 256;
@@ -29,13 +31,21 @@ pub(crate) struct Rest {
 #[derive(Default)]
 struct Aftermath {
     turns: usize,
-    finished: Vec<Submission>,
+    finished: Vec<(Submission, Option<Answer>)>,
     flush: BTreeMap<u64, Arc<Connection>>,
 }
 
 impl Aftermath {
+    fn answered(&mut self, submission: Submission, zxid: i64) {
+        let answer = Answer { operation: submission.operation, xid: submission.xid, zxid };
+        self.finished.push((submission, Some(answer)));
+    }
+
     fn settle(self, shared: &Shared) {
-        self.finished.iter().for_each(|submission| submission.finish(shared));
+        let now = Instant::now();
+        for (submission, answer) in &self.finished {
+            submission.finish(shared, *answer, now);
+        }
         self.flush.values().for_each(|connection| connection.flush());
     }
 }
@@ -113,7 +123,7 @@ impl<C: Consensus> Pipeline<C> {
                         Ordered::Refuse(error) => connection.refuse(xid, state.last_zxid(), error),
                         _ => {}
                     }
-                    after.finished.push(owner);
+                    after.answered(owner, state.last_zxid());
                 }
                 Some(Waiting::Sync { mut owner, .. }) => {
                     if let Ordered::Sync { path } = &mut owner.ordered {
@@ -121,7 +131,7 @@ impl<C: Consensus> Pipeline<C> {
                         let zxid = state.last_zxid();
                         owner.connection.append(|out| reply::synced(out, xid, zxid, path));
                     }
-                    after.finished.push(owner);
+                    after.answered(owner, state.last_zxid());
                 }
                 _ => {}
             }
@@ -132,13 +142,14 @@ impl<C: Consensus> Pipeline<C> {
     fn shake_hands(
         &mut self,
         id: i64,
-        outcome: &Outcome,
+        applied: &Applied,
         handshake: (Opening, [u8; 16]),
         after: &mut Aftermath,
     ) {
-        let (Opening { connection, mirror_read_only, done, timeout_ms, .. }, password) = handshake;
+        let (opening, password) = handshake;
+        let Opening { connection, mirror_read_only, done, timeout_ms, received, .. } = opening;
         let now = self.shared.elapsed_ms();
-        let (attachment, activity) = match outcome {
+        let (attachment, activity) = match &applied.outcome {
             Outcome::SessionOpened => (0, self.clock.begin(id, timeout_ms, now)),
             Outcome::SessionAttached { attachment } => {
                 (*attachment, self.clock.attach(id, timeout_ms, now))
@@ -148,6 +159,14 @@ impl<C: Consensus> Pipeline<C> {
                 return;
             }
         };
+        if applied.outcome == Outcome::SessionOpened {
+            let operation = Some(OpCode::CreateSession);
+            let answer = Answer { operation, xid: 0, zxid: applied.zxid };
+            let took_ms = received.elapsed().as_millis() as u64;
+            connection.traffic.answered(1, answer, took_ms, now);
+            self.shared.statistics.answered(true, took_ms);
+        }
+        connection.count_sent(&self.shared, 1);
         connection.begin_session(Served { session_id: id, attachment, activity });
         let answer = (id, password, timeout_ms);
         connection.append(|out| reply::connected(out, Some(answer), mirror_read_only));
@@ -181,20 +200,28 @@ impl<C: Consensus> Pipeline<C> {
             Some(Owner::Request { submission, form }) => {
                 let (xid, zxid, outcome) = (submission.xid, applied.zxid, &applied.outcome);
                 let write = |out: &mut _| reply::outcome(out, xid, zxid, &form, outcome);
+                let operation = match outcome {
+                    Outcome::Failed(_) => None,
+                    _ => submission.operation,
+                };
+                let mut answer = Some(Answer { operation, xid, zxid });
                 match outcome {
                     // What came too late is never answered; its connection ends.
-                    Outcome::Failed(ErrorCode::SessionMoved) => submission.connection.kill(),
+                    Outcome::Failed(ErrorCode::SessionMoved) => {
+                        submission.connection.kill();
+                        answer = None;
+                    }
                     _ if form == Form::Header => {
                         submission.connection.append_last(write);
-                        after.finished.push(submission);
+                        after.finished.push((submission, answer));
                         return;
                     }
                     _ => submission.connection.append(write),
                 }
-                after.finished.push(submission);
+                after.finished.push((submission, answer));
             }
             Some(Owner::Handshake { opening, password }) => {
-                self.shake_hands(id, &applied.outcome, (opening, password), after);
+                self.shake_hands(id, &applied, (opening, password), after);
             }
             None => {}
         }
@@ -215,15 +242,26 @@ fn deliver(shared: &Shared, events: &[TreeEvent], after: &mut Aftermath) {
             continue;
         }
         let bytes = reply::event(reply::event_type(event.kind), &event.path, event.zxid);
+        count_watchers(&shared.statistics, event.kind, heard.len());
         let connections = lock(&shared.connections);
         for watcher in heard {
             let Some(connection) = connections.get(&watcher) else { continue };
             // Who may not read the node must not learn from its watch either.
             if acl::allows(&event.acl, Perms::READ, &connection.auth()) {
                 connection.append(|out| out.extend_from_slice(&bytes));
-                shared.statistics.event_sent();
+                connection.count_sent(shared, 1);
                 after.flush.insert(watcher, connection.clone());
             }
         }
     }
+}
+
+fn count_watchers(statistics: &Statistics, kind: TreeEventKind, watchers: usize) {
+    let summary = match kind {
+        TreeEventKind::Created => &statistics.created_watchers,
+        TreeEventKind::Deleted => &statistics.deleted_watchers,
+        TreeEventKind::DataChanged => &statistics.changed_watchers,
+        TreeEventKind::ChildrenChanged => &statistics.children_watchers,
+    };
+    summary.add(watchers as u64);
 }

@@ -1,17 +1,19 @@
 //! A connection's beginning: a four-letter word, or a session.
 
+use std::time::Instant;
+
 use pinfold_proto::records::ConnectRequest;
 use tokio::sync::oneshot;
 use tokio::time::{Duration, timeout};
 
 use crate::connection::Input;
-use crate::four_letter;
+use crate::four_letter::Word;
 use crate::pipeline::{Message, Opening};
 use crate::reply;
 use crate::shared::Shared;
 
 /// A connection that says nothing for this long is closed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// True when a session is served on this connection from now on. Otherwise the connection ends,
 /// after whatever has been appended.
@@ -20,6 +22,7 @@ pub(crate) async fn receive(input: &mut Input, shared: &Shared) -> bool {
         Ok(Some(request)) => open(input, shared, request).await,
         Ok(None) => false,
         Err(_) => {
+            shared.statistics.silent_connections.add(1);
             tracing::debug!(peer = %input.connection.peer, "no handshake came");
             false
         }
@@ -29,13 +32,15 @@ pub(crate) async fn receive(input: &mut Input, shared: &Shared) -> bool {
 async fn first_frame(input: &mut Input, shared: &Shared) -> Option<ConnectRequest> {
     loop {
         if let Some(word) = input.buffer.first_chunk::<4>()
-            && let Some(text) = four_letter::answer(shared, *word)
+            && let Some(word) = Word::known(*word)
         {
-            input.connection.append_last(|out| out.extend_from_slice(text.as_bytes()));
+            answer(input, shared, word).await;
             return None;
         }
         match input.frames.decode(&mut input.buffer) {
             Ok(Some(frame)) => {
+                input.connection.count_received(shared, 1, frame.len() as u64 + 4);
+                shared.statistics.handshakes.add(1);
                 let request = ConnectRequest::decode(&frame);
                 if let Err(error) = &request {
                     tracing::warn!(peer = %input.connection.peer, %error, "bad handshake");
@@ -44,14 +49,29 @@ async fn first_frame(input: &mut Input, shared: &Shared) -> Option<ConnectReques
             }
             Ok(None) => {}
             Err(error) => {
+                shared.statistics.large_requests_rejected.add(1);
                 tracing::warn!(peer = %input.connection.peer, %error, "bad handshake");
                 return None;
             }
         }
         if !input.more().await {
+            shared.statistics.connections_dropped.add(1);
             return None;
         }
     }
+}
+
+/// Answers a four-letter word; the connection ends behind it.
+async fn answer(input: &mut Input, shared: &Shared, word: Word) {
+    input.connection.count_received(shared, 1, 4);
+    let length = 4 + word.argument_length(shared);
+    // What has come by the end of the stream is all there is to its argument.
+    while input.buffer.len() < length && input.more().await {}
+    let text = word.answer(shared, input.buffer.get(4..length)).await;
+    if !text.is_empty() {
+        shared.statistics.sent.add(1);
+    }
+    input.connection.append_last(|out| out.extend_from_slice(text.as_bytes()));
 }
 
 async fn open(input: &mut Input, shared: &Shared, request: ConnectRequest) -> bool {
@@ -78,6 +98,7 @@ async fn open(input: &mut Input, shared: &Shared, request: ConnectRequest) -> bo
             .then_some((request.session_id, shown_whole.then_some(password))),
         timeout_ms: request.timeout_ms.clamp(min, max),
         mirror_read_only: request.read_only.is_some(),
+        received: Instant::now(),
         done,
     };
     if input.pipeline.send(Message::Open(opening)).is_err() {
@@ -87,6 +108,7 @@ async fn open(input: &mut Input, shared: &Shared, request: ConnectRequest) -> bo
         Ok(true) => true,
         Ok(false) => {
             let mirror = request.read_only.is_some();
+            input.connection.count_sent(shared, 1);
             input.connection.append_last(|out| reply::connected(out, None, mirror));
             false
         }

@@ -17,6 +17,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
                 tokio::spawn(connection::serve(shared.clone(), stream, peer));
             }
             Ok((_, peer)) => {
+                shared.statistics.connections_rejected.add(1);
                 let limit = shared.config.limits.connections_per_address;
                 tracing::warn!(%peer, limit, "refused: too many connections from this address");
             }

@@ -1,6 +1,8 @@
 //! Consensus' log store on our storage: log, snapshots, and the register with term and members.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use pinfold_replication::{
@@ -10,6 +12,8 @@ use pinfold_storage::{
     DataDir, KEPT_SNAPSHOTS, Log, LogOptions, MAX_RECORD_DATA, Record, Register, SnapshotId,
     SnapshotReader, SnapshotStore,
 };
+
+use crate::statistics::Summary;
 
 const REGISTER: &str = "consensus";
 const REGISTER_VERSION: u8 = 1;
@@ -24,6 +28,7 @@ pub struct DiskLog {
     compacted: SnapshotId,
     newest: Option<SnapshotMeta>,
     applied: u64,
+    syncs: Arc<Summary>,
 }
 
 impl fmt::Debug for DiskLog {
@@ -41,6 +46,8 @@ pub struct Opened {
     pub snapshot: Option<SnapshotReader>,
     /// To write further snapshots to, see [`write_snapshot`]; from any thread.
     pub snapshots: SnapshotStore,
+    /// How long the log's syncs take, in milliseconds.
+    pub(crate) syncs: Arc<Summary>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,8 +99,10 @@ impl DiskLog {
         }
         let compacted = compacted(&snapshots, &log, applied)?;
         let store = snapshots.clone();
-        let log = Self { log, snapshots, register, saved, compacted, newest, applied };
-        Ok(Opened { log, snapshot: reader, snapshots: store })
+        let syncs = Arc::new(Summary::default());
+        let timed = syncs.clone();
+        let log = Self { log, snapshots, register, saved, compacted, newest, applied, syncs };
+        Ok(Opened { log, snapshot: reader, snapshots: store, syncs: timed })
     }
 
     fn save(&mut self, saved: Saved) -> Result<(), StoreError> {
@@ -224,7 +233,10 @@ impl LogStore for DiskLog {
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {
-        self.log.sync().map_err(StoreError::new)
+        let began = Instant::now();
+        let synced = self.log.sync().map_err(StoreError::new);
+        self.syncs.add(began.elapsed().as_millis() as u64);
+        synced
     }
 
     fn save_hard_state(&mut self, state: &HardState) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use pinfold_proto::Id;
+use pinfold_proto::{Id, OpCode};
 use pinfold_replication::{Committed, Consensus, Progress, Role, SnapshotMeta, StoreError};
 use pinfold_state::{Body, Entry, Op, Origin};
 use tokio::sync::oneshot;
@@ -38,6 +38,8 @@ pub(crate) enum Message {
     Gone(Arc<Connection>),
     /// A snapshot is durable, or could not be written.
     SnapshotWritten(Result<SnapshotMeta, StoreError>),
+    /// Somebody asks for the open sessions and the times at which silence will end them.
+    Sessions(oneshot::Sender<Vec<(i64, i64)>>),
     /// The server stops.
     Stop,
 }
@@ -47,6 +49,8 @@ pub(crate) enum Message {
 pub(crate) struct Submission {
     pub(crate) connection: Arc<Connection>,
     pub(crate) xid: i32,
+    /// Its operation; `None` for one that is not known.
+    pub(crate) operation: Option<OpCode>,
     pub(crate) ordered: Ordered,
     /// The caller's identities when it asked.
     pub(crate) auth: Arc<Vec<Id>>,
@@ -64,6 +68,7 @@ pub(crate) struct Opening {
     /// The timeout, clamped already.
     pub(crate) timeout_ms: i32,
     pub(crate) mirror_read_only: bool,
+    pub(crate) received: Instant,
     /// Told whether there is a session.
     pub(crate) done: oneshot::Sender<bool>,
 }
@@ -210,12 +215,17 @@ impl<C: Consensus> Pipeline<C> {
                 }
             }
             Message::SnapshotWritten(Ok(meta)) => {
-                self.snapshots.written();
+                let took = self.snapshots.written();
+                self.shared.statistics.snapshots.add(took.as_millis() as u64);
                 self.consensus.snapshot_taken(&meta)?;
             }
             Message::SnapshotWritten(Err(error)) => {
                 self.snapshots.written();
+                self.shared.statistics.snapshot_errors.add(1);
                 tracing::error!(%error, "no snapshot; the log is kept instead");
+            }
+            Message::Sessions(asker) => {
+                let _ = asker.send(self.clock.ends().collect());
             }
             Message::Stop => self.stopping = true,
         }
@@ -331,6 +341,7 @@ impl<C: Consensus> Pipeline<C> {
         self.consensus.tick();
         for id in self.clock.expired(self.shared.elapsed_ms()) {
             tracing::info!("session {id:#x} expired");
+            self.shared.statistics.sessions_expired.add(1);
             // One entry is enough: nothing is expired twice while it is on its way.
             self.clock.end(id);
             let entry = Entry::internal(self.time_ms(), id, Body::CloseSession);
@@ -354,6 +365,7 @@ impl<C: Consensus> Pipeline<C> {
     fn run_batch(&mut self) -> Result<(), ServerError> {
         self.batch_bytes = 0;
         if !self.proposals.is_empty() {
+            self.shared.statistics.batches.add(self.proposals.len() as u64);
             self.consensus.propose(std::mem::take(&mut self.proposals))?;
         }
         self.waiting.extend(self.owners.drain(..));

@@ -202,7 +202,7 @@ impl Look<'_> {
         for (kind, path) in events {
             let event = reply::event(kind, path, -1);
             self.connection.append(|out| out.extend_from_slice(&event));
-            self.shared.statistics.event_sent();
+            self.connection.count_sent(self.shared, 1);
         }
         self.ok(|_| {});
     }

@@ -20,6 +20,8 @@ use serde::de::DeserializeOwned;
 pub(crate) struct Request {
     /// The client's number for it.
     pub(crate) xid: i32,
+    /// Its operation; `None` for one that is not known.
+    pub(crate) operation: Option<OpCode>,
     /// What it asks for.
     pub(crate) body: RequestBody,
 }
@@ -114,10 +116,13 @@ impl Decoder {
         let body = frame.slice(frame.len() - rest.len()..);
         let xid = header.xid;
         let Some(code) = OpCode::from_i32(header.op) else {
-            return Some(Request { xid, body: RequestBody::Refused(ErrorCode::Unimplemented) });
+            let body = RequestBody::Refused(ErrorCode::Unimplemented);
+            return Some(Request { xid, operation: None, body });
         };
+        let operation = Some(code);
         if code == OpCode::Ping {
-            return Some(Request { xid: XID_PING, body: RequestBody::Read(Read::Ping) });
+            let body = RequestBody::Read(Read::Ping);
+            return Some(Request { xid: XID_PING, operation, body });
         }
         let body = self.body(code, &body).unwrap_or_else(|error| {
             tracing::debug!(xid, ?code, %error, "request not decodable");
@@ -126,7 +131,7 @@ impl Decoder {
                 _ => RequestBody::Read(Read::Answer(ErrorCode::MarshallingError)),
             }
         });
-        Some(Request { xid, body })
+        Some(Request { xid, operation, body })
     }
 
     fn body(self, code: OpCode, body: &[u8]) -> Result<RequestBody, DecodeError> {

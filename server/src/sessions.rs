@@ -22,8 +22,13 @@ impl Activity {
         self.timeout_ms.load(Ordering::Relaxed)
     }
 
+    /// When it will be over if nothing more is heard of it.
+    pub(crate) fn ends_ms(&self) -> i64 {
+        self.heard_ms.load(Ordering::Relaxed) + i64::from(self.timeout_ms())
+    }
+
     fn is_over(&self, now_ms: i64) -> bool {
-        now_ms - self.heard_ms.load(Ordering::Relaxed) > i64::from(self.timeout_ms())
+        now_ms > self.ends_ms()
     }
 }
 
@@ -59,6 +64,16 @@ impl SessionClock {
             }
             None => self.begin(id, timeout_ms, now_ms),
         }
+    }
+
+    /// Every open session, and the time at which it will be over if nothing more is heard of it.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (i64, i64)> {
+        let end = |activity: &Activity| {
+            let over_ms = activity.ends_ms();
+            // Somebody has to look, too.
+            over_ms + (self.checked_ms - over_ms).rem_euclid(self.interval_ms)
+        };
+        self.sessions.iter().map(move |(id, activity)| (*id, end(activity)))
     }
 
     pub(crate) fn end(&mut self, id: i64) {

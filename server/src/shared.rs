@@ -1,7 +1,7 @@
 //! What all parts of one running server hold in common.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
@@ -13,6 +13,9 @@ use crate::connection::Connection;
 use crate::pipeline::Message;
 use crate::statistics::Statistics;
 use crate::watches::WatchTable;
+
+/// What ZooKeeper traces when nothing is set.
+const DEFAULT_TRACE_MASK: i64 = 0b1_0011_0010;
 
 /// Locks without caring whether another thread panicked while it held the lock: every critical
 /// section leaves its data whole.
@@ -30,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) watches: Mutex<WatchTable>,
     pub(crate) connections: Mutex<HashMap<u64, Arc<Connection>>>,
     pub(crate) statistics: Statistics,
+    /// What `gtmk` shows and `stmk` sets; nothing here goes by it.
+    pub(crate) trace_mask: AtomicI64,
     pub(crate) started: Instant,
     state: RwLock<StateMachine>,
     pipeline: Mutex<Sender<Message>>,
@@ -37,12 +42,18 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: Config, state: StateMachine, pipeline: Sender<Message>) -> Shared {
+    pub(crate) fn new(
+        config: Config,
+        state: StateMachine,
+        pipeline: Sender<Message>,
+        statistics: Statistics,
+    ) -> Shared {
         Shared {
             config,
             watches: Mutex::new(WatchTable::default()),
             connections: Mutex::new(HashMap::new()),
-            statistics: Statistics::default(),
+            statistics,
+            trace_mask: AtomicI64::new(DEFAULT_TRACE_MASK),
             started: Instant::now(),
             state: RwLock::new(state),
             pipeline: Mutex::new(pipeline),
@@ -72,6 +83,11 @@ impl Shared {
 
     /// Milliseconds since the server started, on a clock that never goes back.
     pub(crate) fn elapsed_ms(&self) -> i64 {
-        self.started.elapsed().as_millis() as i64
+        self.milliseconds(Instant::now())
+    }
+
+    /// This moment on the clock of [`Shared::elapsed_ms`].
+    pub(crate) fn milliseconds(&self, at: Instant) -> i64 {
+        at.saturating_duration_since(self.started).as_millis() as i64
     }
 }

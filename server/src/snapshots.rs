@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::Sender;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use pinfold_replication::SnapshotMeta;
 use pinfold_state::Snapshot;
@@ -16,7 +17,7 @@ pub(crate) struct Snapshots {
     store: SnapshotStore,
     every: u64,
     since: u64,
-    writer: Option<JoinHandle<()>>,
+    writer: Option<(Instant, JoinHandle<()>)>,
 }
 
 impl Snapshots {
@@ -42,14 +43,16 @@ impl Snapshots {
             let _ = report.send(Message::SnapshotWritten(written.map(|()| meta)));
         };
         match thread::Builder::new().name("pinfold-snapshot".into()).spawn(work) {
-            Ok(writer) => self.writer = Some(writer),
+            Ok(writer) => self.writer = Some((Instant::now(), writer)),
             Err(error) => tracing::error!(%error, "no thread for a snapshot; the log is kept"),
         }
     }
 
-    /// The report has come.
-    pub(crate) fn written(&mut self) {
+    /// The report has come; how long the writing took.
+    pub(crate) fn written(&mut self) -> Duration {
+        let began = self.writer.as_ref().map(|(began, _)| *began);
         self.wait_for_writer();
+        began.map_or(Duration::ZERO, |began| began.elapsed())
     }
 
     /// Returns when nothing is being written.
@@ -58,7 +61,7 @@ impl Snapshots {
     }
 
     fn wait_for_writer(&mut self) {
-        if let Some(writer) = self.writer.take()
+        if let Some((_, writer)) = self.writer.take()
             && writer.join().is_err()
         {
             tracing::error!("the writer of a snapshot panicked");

@@ -1,88 +1,149 @@
 //! The numbers that monitors ask for.
+//!
+//! Everything is an atomic of its own: who counts never waits, and who reads sees figures that
+//! are each true, if not of the very same instant.
 
+mod summary;
+mod traffic;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
-/// Counters of one server since its start or the last reset.
-#[derive(Debug)]
+pub(crate) use summary::{Quantiles, Summary};
+pub(crate) use traffic::{Answer, Traffic};
+
+/// A figure that only grows, until it is reset.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds to it.
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Relaxed);
+    }
+
+    /// What it has come to.
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    fn reset(&self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
+/// Counters of one server since its start or the last reset. Times are milliseconds.
+#[derive(Debug, Default)]
 pub(crate) struct Statistics {
-    received: AtomicU64,
-    sent: AtomicU64,
-    replies: AtomicU64,
-    total_ms: AtomicU64,
-    min_ms: AtomicU64,
-    max_ms: AtomicU64,
+    /// Frames and four-letter words that came.
+    pub(crate) received: Counter,
+    /// Their bytes, lengths included.
+    pub(crate) received_bytes: Counter,
+    /// Answers and events that went out.
+    pub(crate) sent: Counter,
+    /// From a request's arrival to its answer.
+    pub(crate) latency: Summary,
+    /// The same, of reads.
+    pub(crate) reads: Quantiles,
+    /// The same, of writes and of what opens and closes sessions.
+    pub(crate) writes: Quantiles,
+    /// Syncs of the log.
+    pub(crate) syncs: Arc<Summary>,
+    /// Entries that were synced together.
+    pub(crate) batches: Summary,
+    /// From a snapshot's begin until it is durable.
+    pub(crate) snapshots: Summary,
+    /// Snapshots that could not be written.
+    pub(crate) snapshot_errors: Counter,
+    /// Watchers that heard of a creation.
+    pub(crate) created_watchers: Summary,
+    /// Of a deletion.
+    pub(crate) deleted_watchers: Summary,
+    /// Of a change of data.
+    pub(crate) changed_watchers: Summary,
+    /// Of a change of the list of children.
+    pub(crate) children_watchers: Summary,
+    /// Handshakes that came.
+    pub(crate) handshakes: Counter,
+    /// Connections that were refused because there were too many.
+    pub(crate) connections_rejected: Counter,
+    /// Connections that their client ended without closing its session.
+    pub(crate) connections_dropped: Counter,
+    /// Connections that were closed because no handshake came.
+    pub(crate) silent_connections: Counter,
+    /// Sessions that were over because nothing was heard of them.
+    pub(crate) sessions_expired: Counter,
+    /// Frames that were longer than allowed.
+    pub(crate) large_requests_rejected: Counter,
+    /// Credentials that proved nothing.
+    pub(crate) auth_failed: Counter,
     outstanding: AtomicI64,
 }
 
-/// Request latencies, in milliseconds.
-pub(crate) struct Latency {
-    pub(crate) min_ms: u64,
-    pub(crate) average_ms: f64,
-    pub(crate) max_ms: u64,
-}
-
-impl Default for Statistics {
-    fn default() -> Statistics {
-        Statistics {
-            received: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
-            replies: AtomicU64::new(0),
-            total_ms: AtomicU64::new(0),
-            min_ms: AtomicU64::new(u64::MAX),
-            max_ms: AtomicU64::new(0),
-            outstanding: AtomicI64::new(0),
-        }
-    }
-}
-
 impl Statistics {
-    pub(crate) fn requests_received(&self, count: u64) {
-        self.received.fetch_add(count, Relaxed);
-        self.outstanding.fetch_add(count as i64, Relaxed);
+    /// With the figures of the log's syncs, which the log keeps.
+    pub(crate) fn new(syncs: Arc<Summary>) -> Statistics {
+        Statistics { syncs, ..Statistics::default() }
     }
 
-    /// A request was answered, or could not be.
-    pub(crate) fn request_ended(&self, took: Duration) {
-        let ms = took.as_millis() as u64;
+    /// Requests have come that will be answered one by one.
+    pub(crate) fn taken(&self, requests: u64) {
+        self.outstanding.fetch_add(requests as i64, Relaxed);
+    }
+
+    /// A request that was taken has been answered, or never will be.
+    pub(crate) fn ended(&self) {
         self.outstanding.fetch_sub(1, Relaxed);
-        self.replies.fetch_add(1, Relaxed);
-        self.total_ms.fetch_add(ms, Relaxed);
-        self.min_ms.fetch_min(ms, Relaxed);
-        self.max_ms.fetch_max(ms, Relaxed);
-        self.sent.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn event_sent(&self) {
-        self.sent.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn received(&self) -> u64 {
-        self.received.load(Relaxed)
-    }
-
-    pub(crate) fn sent(&self) -> u64 {
-        self.sent.load(Relaxed)
-    }
-
+    /// Requests that were taken and have not ended.
     pub(crate) fn outstanding(&self) -> i64 {
         self.outstanding.load(Relaxed).max(0)
     }
 
-    pub(crate) fn latency(&self) -> Latency {
-        let replies = self.replies.load(Relaxed);
-        Latency {
-            min_ms: if replies == 0 { 0 } else { self.min_ms.load(Relaxed) },
-            average_ms: self.total_ms.load(Relaxed) as f64 / replies.max(1) as f64,
-            max_ms: self.max_ms.load(Relaxed),
+    /// A write, or a read that had to wait for its turn among them, was answered.
+    pub(crate) fn answered(&self, is_write: bool, took_ms: u64) {
+        self.latency.add(took_ms);
+        match is_write {
+            true => self.writes.add(took_ms),
+            false => self.reads.add(took_ms),
         }
+    }
+
+    /// Reads were answered together.
+    pub(crate) fn reads_answered(&self, count: u64, took_ms: u64) {
+        self.latency.add_times(took_ms, count);
+        self.reads.add_times(took_ms, count);
     }
 
     /// Forgets everything but the requests that are being worked on.
     pub(crate) fn reset(&self) {
-        for counter in [&self.received, &self.sent, &self.replies, &self.total_ms, &self.max_ms] {
-            counter.store(0, Relaxed);
-        }
-        self.min_ms.store(u64::MAX, Relaxed);
+        let counters = [
+            &self.received,
+            &self.received_bytes,
+            &self.sent,
+            &self.snapshot_errors,
+            &self.handshakes,
+            &self.connections_rejected,
+            &self.connections_dropped,
+            &self.silent_connections,
+            &self.sessions_expired,
+            &self.large_requests_rejected,
+            &self.auth_failed,
+        ];
+        counters.into_iter().for_each(Counter::reset);
+        let summaries = [
+            &self.latency,
+            &self.syncs,
+            &self.batches,
+            &self.snapshots,
+            &self.created_watchers,
+            &self.deleted_watchers,
+            &self.changed_watchers,
+            &self.children_watchers,
+        ];
+        summaries.into_iter().for_each(Summary::reset);
+        self.reads.reset();
+        self.writes.reset();
     }
 }

@@ -114,13 +114,16 @@ impl WatchTable {
         (watchers.len(), paths, pairs.map(HashSet::len).sum())
     }
 
-    /// Watched paths of each connection, sorted.
+    /// The same without the watches on lists of children, as ZooKeeper's `wchs` counts.
+    pub(crate) fn data_totals(&self) -> (usize, usize, usize) {
+        let pairs = self.data.by_watcher.values().map(HashSet::len).sum();
+        (self.data.by_watcher.len(), self.data.by_path.len(), pairs)
+    }
+
+    /// Paths of which each connection watches more than the list of children, sorted.
     pub(crate) fn by_watcher(&self) -> BTreeMap<Watcher, BTreeSet<Arc<str>>> {
-        let mut all: BTreeMap<Watcher, BTreeSet<Arc<str>>> = BTreeMap::new();
-        for (watcher, paths) in self.data.by_watcher.iter().chain(&self.child.by_watcher) {
-            all.entry(*watcher).or_default().extend(paths.iter().cloned());
-        }
-        all
+        let sorted = |paths: &HashSet<Arc<str>>| paths.iter().cloned().collect();
+        self.data.by_watcher.iter().map(|(watcher, paths)| (*watcher, sorted(paths))).collect()
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod acl;
 mod children;
 mod codec;
+mod digest;
 pub mod entry;
 pub mod initial;
 mod machine;

@@ -76,6 +76,11 @@ impl Snapshot {
         self.last_zxid
     }
 
+    /// Every node and its path, in no particular order.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Node>)> {
+        self.tree.iter()
+    }
+
     /// The image as blocks of about 128 KiB; equal states give equal blocks.
     pub fn blocks(self) -> impl Iterator<Item = Bytes> + Send {
         let mut header = BytesMut::new();

@@ -46,6 +46,10 @@ impl Frozen {
         self.shards[shard_of(&self.hasher, path)].get_key_value(path)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Node>)> {
+        self.shards.iter().flat_map(|shard| shard.iter())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.nodes
     }
