@@ -4,7 +4,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pinfold_proto::{Acl, AddWatchMode, CreateMode, Stat};
+use pinfold_proto::records::ClientInfo;
+use pinfold_proto::{Acl, AddWatchMode, CreateMode, Stat, WatcherType};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::hosts::Hosts;
@@ -13,8 +14,8 @@ use crate::session::Session;
 use crate::shared::{Call, Completion, Shared};
 use crate::watches::{Target, WatchKey};
 use crate::{
-    Error, ErrorKind, MultiOp, MultiResult, Options, Request, Response, SessionState, SessionToken,
-    Sink,
+    Error, ErrorKind, MultiOp, MultiResult, Options, ReadOp, ReadResult, Request, Response,
+    SessionState, SessionToken, Sink,
 };
 
 /// A client of exactly one session. Clones are the same client; when the last is dropped the
@@ -166,10 +167,22 @@ impl Client {
         acl: &[Acl],
     ) -> Pending<Created> {
         let (path, data, acl) = (path.to_owned(), Some(data.into()), acl.to_vec());
-        self.pend(Request::Create { path, data, mode, acl }, |response| match response {
-            Response::Created { path, stat } => Some(Created { path, stat }),
-            _ => None,
-        })
+        self.pend(Request::Create { path, data, mode, acl, ttl_ms: 0 }, to_created)
+    }
+
+    /// Creates a node that goes when it has no children and its data have not been set for
+    /// `ttl_ms` milliseconds, 1 to 2^40 - 1; `mode` is one of the two with a time to live. Apache
+    /// ZooKeeper answers `UNIMPLEMENTED` unless its extended types are enabled.
+    pub fn create_ttl(
+        &self,
+        path: &str,
+        data: impl Into<Bytes>,
+        mode: CreateMode,
+        acl: &[Acl],
+        ttl_ms: i64,
+    ) -> Pending<Created> {
+        let (path, data, acl) = (path.to_owned(), Some(data.into()), acl.to_vec());
+        self.pend(Request::Create { path, data, mode, acl, ttl_ms }, to_created)
     }
 
     /// Deletes a node; -1 for any version.
@@ -270,6 +283,54 @@ impl Client {
         })
     }
 
+    /// Reads several nodes with one request. Each read succeeds or fails by itself, and the server
+    /// answers them from one state of the tree.
+    pub fn multi_read(&self, ops: Vec<ReadOp>) -> Pending<Vec<Result<ReadResult, Error>>> {
+        self.pend(Request::MultiRead { ops }, |response| match response {
+            Response::MultiRead(results) => Some(results),
+            _ => None,
+        })
+    }
+
+    /// The paths of this session's ephemeral nodes that begin with `prefix`, sorted. The prefix is
+    /// compared as text: `/a` finds `/ab` too. `/` finds all.
+    pub fn get_ephemerals(&self, prefix: &str) -> Pending<Vec<String>> {
+        let request = Request::GetEphemerals { prefix: prefix.to_owned() };
+        self.pend(request, |response| match response {
+            Response::Ephemerals(paths) => Some(paths),
+            _ => None,
+        })
+    }
+
+    /// How many nodes there are below the node, at any depth; without itself.
+    pub fn get_all_children_number(&self, path: &str) -> Pending<i32> {
+        let request = Request::GetAllChildrenNumber { path: path.to_owned() };
+        self.pend(request, |response| match response {
+            Response::Count(count) => Some(count),
+            _ => None,
+        })
+    }
+
+    /// Who the server takes this connection for: schemes and identities, without secrets.
+    pub fn who_am_i(&self) -> Pending<Vec<ClientInfo>> {
+        self.pend(Request::WhoAmI, |response| match response {
+            Response::Identities(identities) => Some(identities),
+            _ => None,
+        })
+    }
+
+    /// Asks the server whether this connection has a watch of that type on the node; fails with
+    /// `NO_WATCHER` if not.
+    pub fn check_watches(&self, path: &str, kind: WatcherType) -> Pending<()> {
+        self.pend(Request::CheckWatches { path: path.to_owned(), kind }, |_| Some(()))
+    }
+
+    /// Removes every watch of that type on the node, whoever of this client armed it; fails with
+    /// `NO_WATCHER` if there is none. Each gets a last event, of [`crate::EventKind::is_removal`].
+    pub fn remove_all_watches(&self, path: &str, kind: WatcherType) -> Pending<()> {
+        self.pend(Request::RemoveAllWatches { path: path.to_owned(), kind }, |_| Some(()))
+    }
+
     /// Adds credentials to the session, which are given again at every reconnection.
     pub fn add_auth(&self, scheme: &str, auth: impl Into<Bytes>) -> Pending<()> {
         let (scheme, auth) = (scheme.to_owned(), auth.into());
@@ -361,6 +422,13 @@ pub(crate) fn over(state: SessionState) -> Error {
         SessionState::Expired => Error::protocol(ErrorCode::SessionExpired),
         SessionState::AuthFailed => Error::protocol(ErrorCode::AuthFailed),
         _ => crate::shared::closed(),
+    }
+}
+
+fn to_created(response: Response) -> Option<Created> {
+    match response {
+        Response::Created { path, stat } => Some(Created { path, stat }),
+        _ => None,
     }
 }
 

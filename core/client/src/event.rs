@@ -12,6 +12,25 @@ pub enum EventKind {
     DataChanged = 3,
     /// A child was created or deleted.
     ChildrenChanged = 4,
+    /// The watch was removed by [`crate::Client::remove_all_watches`]: its last event. It watched
+    /// data or existence.
+    DataWatchRemoved = 5,
+    /// Likewise; it watched the list of children.
+    ChildWatchRemoved = 6,
+    /// Likewise; it was a lasting one.
+    PersistentWatchRemoved = 7,
+}
+
+impl EventKind {
+    /// Whether it tells that the watch was removed, after which nothing comes.
+    pub fn is_removal(self) -> bool {
+        matches!(
+            self,
+            EventKind::DataWatchRemoved
+                | EventKind::ChildWatchRemoved
+                | EventKind::PersistentWatchRemoved
+        )
+    }
 }
 
 /// One delivery of a watch.

@@ -1,5 +1,7 @@
 //! The host list and the chroot of a connect string.
 
+use std::borrow::Cow;
+
 use pinfold_proto::{CreateMode, ErrorCode, path};
 
 use crate::Error;
@@ -52,20 +54,33 @@ fn with_port(host: &str) -> Option<String> {
 }
 
 /// The path that the server knows. `/zookeeper/config` is the ensemble's and has no chroot.
-pub(crate) fn to_server(chroot: &str, path: &str) -> String {
+pub(crate) fn to_server<'a>(chroot: &'a str, path: &'a str) -> Cow<'a, str> {
     if chroot.is_empty() || path == "/zookeeper/config" {
-        return path.to_owned();
+        Cow::Borrowed(path)
+    } else if path == "/" {
+        Cow::Borrowed(chroot)
+    } else {
+        Cow::Owned(format!("{chroot}{path}"))
     }
-    if path == "/" { chroot.to_owned() } else { format!("{chroot}{path}") }
 }
 
 /// The path of a create. That of a sequential child of the root may be `/` alone: the counter
 /// goes behind it, so it must keep its slash behind the chroot.
-pub(crate) fn to_server_create(chroot: &str, path: &str, mode: CreateMode) -> String {
+pub(crate) fn to_server_create<'a>(
+    chroot: &'a str,
+    path: &'a str,
+    mode: CreateMode,
+) -> Cow<'a, str> {
     match path {
-        "/" if mode.is_sequential() => format!("{chroot}/"),
+        "/" if mode.is_sequential() => Cow::Owned(format!("{chroot}/")),
         _ => to_server(chroot, path),
     }
+}
+
+/// Whether a path of the server is the chroot or below it.
+pub(crate) fn is_inside(chroot: &str, path: &str) -> bool {
+    let rest = path.strip_prefix(chroot);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The path that the caller knows.
@@ -102,6 +117,10 @@ mod tests {
         assert_eq!(to_server_create("", "/", sequential), "/");
         assert_eq!(to_server_create("/app", "/", CreateMode::Persistent), "/app");
         assert_eq!(to_server("/app", "/zookeeper/config"), "/zookeeper/config");
+        assert!(is_inside("/app", "/app") && is_inside("/app", "/app/x") && is_inside("", "/x"));
+        assert!(!is_inside("/app", "/apple") && !is_inside("/app", "/x/app"));
+        // ZOOKEEPER-4565: a chroot that begins like the path of the configuration.
+        assert_eq!(to_caller("/zoo", "/zookeeper/config".into()), "/zookeeper/config");
         assert_eq!(to_caller("/app", "/app".into()), "/");
         assert_eq!(to_caller("/app", "/app/x".into()), "/x");
         assert_eq!(to_caller("/app", "/apple".into()), "/apple");

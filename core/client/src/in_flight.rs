@@ -1,14 +1,15 @@
 //! Requests that wait for their answers, in the order of the wire.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
-use pinfold_proto::ErrorCode;
+use pinfold_proto::{ErrorCode, WatcherType};
 
 use crate::shared::Completion;
 use crate::watches::{Target, WatchKey, WatchKind};
 use crate::wire::ReplyKind;
-use crate::{Error, Outcome, Request, Response};
+use crate::{Error, MultiOp, Outcome, ReadOp, Request, Response};
 
 /// A request that waits for its answer.
 pub(crate) struct Waiting {
@@ -20,8 +21,9 @@ pub(crate) struct Waiting {
     pub(crate) is_close: bool,
     /// What the request arms: the server's path and where it delivers. Of `exists` the answer
     /// decides between data and exist.
-    pub(crate) watch: Option<(WatchKind, String, Target)>,
-    pub(crate) remove: Option<WatchKey>,
+    pub(crate) watch: Option<(WatchKind, Arc<str>, Target)>,
+    /// What the request removes.
+    pub(crate) removal: Option<Removal>,
     /// The answer of a request that needs no server; it waits only for its turn.
     pub(crate) local: Option<Result<Response, Error>>,
     /// Bytes written to the connection before this request's first.
@@ -40,6 +42,20 @@ impl Waiting {
         self.about(error.with_outcome(outcome))
     }
 
+    /// The answer with the caller's paths in its errors.
+    pub(crate) fn with_paths(&self, result: Result<Response, Error>) -> Result<Response, Error> {
+        match (result, &self.about) {
+            (Err(error), _) => Err(self.about(error)),
+            (Ok(Response::MultiRead(results)), About::Ops(paths)) => {
+                let result = |(result, path): (Result<_, Error>, &String)| {
+                    result.map_err(|error| error.with_path(path.clone()))
+                };
+                Ok(Response::MultiRead(results.into_iter().zip(paths).map(result).collect()))
+            }
+            (ok, _) => ok,
+        }
+    }
+
     /// The error with this request's path.
     pub(crate) fn about(&self, error: Error) -> Error {
         match &self.about {
@@ -56,6 +72,12 @@ impl Waiting {
     }
 }
 
+/// What a removal of watches removes; the path is the server's.
+pub(crate) enum Removal {
+    One(WatchKey, WatcherType, Arc<str>),
+    All(WatcherType, Arc<str>),
+}
+
 /// The caller's paths, for errors.
 pub(crate) enum About {
     Nothing,
@@ -65,13 +87,14 @@ pub(crate) enum About {
 }
 
 impl About {
-    pub(crate) fn of(request: &Request) -> About {
-        match (request, request.path()) {
-            (Request::Multi { ops }, _) => {
-                About::Ops(ops.iter().map(|op| op.path().to_owned()).collect())
+    /// Takes the paths out of a request that has been encoded.
+    pub(crate) fn of(request: Request) -> About {
+        match request {
+            Request::Multi { ops } => About::Ops(ops.into_iter().map(MultiOp::into_path).collect()),
+            Request::MultiRead { ops } => {
+                About::Ops(ops.into_iter().map(ReadOp::into_path).collect())
             }
-            (_, Some(path)) => About::Path(path.to_owned()),
-            (_, None) => About::Nothing,
+            request => request.into_path().map_or(About::Nothing, About::Path),
         }
     }
 }

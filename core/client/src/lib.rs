@@ -26,8 +26,11 @@ pub use error::{Error, ErrorKind, Outcome};
 pub use event::{EventKind, SessionState, WatchEvent};
 pub use options::{Options, SessionToken};
 pub use pending::{Pending, Watch};
-pub use pinfold_proto::{Acl, AddWatchMode, CreateMode, ErrorCode, Id, Perms, Stat, path};
-pub use request::{MultiOp, MultiResult, Request, Response};
+pub use pinfold_proto::records::ClientInfo;
+pub use pinfold_proto::{
+    Acl, AddWatchMode, CreateMode, ErrorCode, Id, Perms, Stat, WatcherType, path,
+};
+pub use request::{MultiOp, MultiResult, ReadOp, ReadResult, Request, Response};
 pub use sasl::Sasl;
 pub use sink::Sink;
 pub use tls::{Tls, Verify};

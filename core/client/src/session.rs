@@ -15,7 +15,7 @@ use crate::client::over;
 use crate::in_flight::InFlight;
 use crate::shared::{Call, Completion, Shared};
 use crate::watches::{Watches, without_persistent};
-use crate::{Request, Response, SessionState, SessionToken, hosts, wire};
+use crate::{Error, ErrorCode, Request, Response, SessionState, SessionToken, hosts, wire};
 
 mod backoff;
 mod connection;
@@ -244,7 +244,7 @@ impl Session {
         for (_, _, completion) in connection.auths.drain(..).flatten() {
             let error = match state {
                 Some(state) => over(state),
-                None => crate::Error::protocol(crate::ErrorCode::ConnectionLoss),
+                None => Error::protocol(ErrorCode::ConnectionLoss),
             };
             self.shared.complete(completion, Err(error));
         }
@@ -253,10 +253,15 @@ impl Session {
                 self.closers.push(waiting.completion);
                 continue;
             }
-            if let (Some(key), None) = (waiting.remove, state) {
-                // The server's watches go with the connection; ours is not armed again.
-                self.watches.remove(key);
-                waiting.local = Some(Ok(Response::Done));
+            if let Some((_, _, target)) = &waiting.watch {
+                self.watches.fail(target.key());
+            }
+            if let (Some(removal), None) = (&waiting.removal, state) {
+                // The server's watches go with the connection; ours are not armed again.
+                waiting.local = Some(match self.remove(removal) {
+                    true => Ok(Response::Done),
+                    false => Err(waiting.about(Error::protocol(ErrorCode::NoWatcher))),
+                });
             }
             let result = waiting.local.take().unwrap_or_else(|| match state {
                 Some(state) => Err(waiting.about(over(state))),
@@ -273,7 +278,7 @@ impl Session {
     }
 
     fn server_path(&self, path: &str) -> String {
-        hosts::to_server(&self.shared.hosts.chroot, path)
+        hosts::to_server(&self.shared.hosts.chroot, path).into_owned()
     }
 }
 

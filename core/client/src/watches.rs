@@ -8,7 +8,11 @@ use pinfold_proto::records::{SetWatches, SetWatches2};
 use pinfold_proto::{AddWatchMode, EventType, WatcherType, path};
 use tokio::sync::mpsc;
 
-use crate::{Sink, WatchEvent};
+use crate::{EventKind, Sink, WatchEvent};
+
+mod standing;
+
+use standing::Standing;
 
 /// Most bytes of paths in one request that arms watches again; ZooKeeper's clients keep to it so
 /// that no such request runs into `jute.maxbuffer` (ZOOKEEPER-706).
@@ -90,58 +94,102 @@ impl WatchKind {
             WatchKind::Recursive => WatcherType::PersistentRecursive,
         }
     }
+
+    /// What is told when it is removed by somebody else than its holder.
+    fn removed(self) -> EventKind {
+        match self {
+            WatchKind::Data | WatchKind::Exist => EventKind::DataWatchRemoved,
+            WatchKind::Child => EventKind::ChildWatchRemoved,
+            WatchKind::Persistent | WatchKind::Recursive => EventKind::PersistentWatchRemoved,
+        }
+    }
 }
 
 /// All watches of a session.
 #[derive(Default)]
 pub(crate) struct Watches {
-    tables: [HashMap<String, Vec<Target>>; 5],
+    /// Those that were armed by an answer, by kind.
+    tables: [HashMap<Arc<str>, Vec<Target>>; 5],
+    /// Those that will stand when everything that was sent has been answered.
+    standing: Standing,
 }
 
 impl Watches {
-    fn table(&mut self, kind: WatchKind) -> &mut HashMap<String, Vec<Target>> {
+    fn table(&mut self, kind: WatchKind) -> &mut HashMap<Arc<str>, Vec<Target>> {
         &mut self.tables[kind as usize]
     }
 
-    pub(crate) fn add(&mut self, kind: WatchKind, path: String, target: Target) {
-        let armed = self.table(kind).entry(path).or_default();
+    /// A request that arms a watch has been sent; answers with the path to arm it by.
+    pub(crate) fn expect(&mut self, kind: WatchKind, path: &str, key: WatchKey) -> Arc<str> {
+        let path = self.standing.intern(path);
+        self.standing.add(key, kind.watcher_type(), &path);
+        path
+    }
+
+    /// The request that was to arm a watch has failed.
+    pub(crate) fn fail(&mut self, key: WatchKey) {
+        self.standing.remove(key);
+    }
+
+    /// The request that arms a watch has been answered.
+    pub(crate) fn add(&mut self, kind: WatchKind, path: Arc<str>, target: Target) {
+        let armed = self.tables[kind as usize].entry(path).or_default();
         // Watches that nobody holds any more must not pile up; looked for only where the list
         // would grow its memory, so that arming stays cheap.
         if armed.len() == armed.capacity() {
-            armed.retain(|at| !at.is_dropped());
+            drop_dead(armed, &mut self.standing);
         }
         armed.push(target);
     }
 
-    /// Where a watch is, if it is still armed.
-    pub(crate) fn find(&self, key: WatchKey) -> Option<(WatchKind, String)> {
-        KINDS.into_iter().zip(&self.tables).find_map(|(kind, table)| {
-            let found = table.iter().find(|(_, armed)| armed.iter().any(|at| at.key() == key));
-            found.map(|(path, _)| (kind, path.clone()))
-        })
+    /// A removal is to be sent: what the watch is, and whether the server must keep its watch for
+    /// others; none if there is no such watch. A watch counts from the request that arms it, whose
+    /// answer may still be on its way, to the request that removes it.
+    pub(crate) fn leave(&mut self, key: WatchKey) -> Option<(WatcherType, Arc<str>, bool)> {
+        let (kind, path) = self.standing.remove(key)?;
+        let shared = self.standing.is_shared(kind, &path);
+        Some((kind, path, shared))
     }
 
-    /// Whether the server must keep its watch for those that are not `removed`.
-    pub(crate) fn is_shared(
-        &self,
-        kind: WatchKind,
+    /// A removal of all watches of a kind on a path is to be sent; `arming` are those there whose
+    /// answers are still on their way.
+    pub(crate) fn leave_all(
+        &mut self,
+        kind: WatcherType,
         path: &str,
-        removed: impl Fn(WatchKey) -> bool,
-    ) -> bool {
-        let wanted = kind.watcher_type();
-        KINDS.into_iter().zip(&self.tables).any(|(other, table)| {
-            other.watcher_type() == wanted
-                && table.get(path).is_some_and(|armed| armed.iter().any(|at| !removed(at.key())))
-        })
+        arming: impl Iterator<Item = WatchKey>,
+    ) {
+        let armed = kinds_of(kind).filter_map(|kind| self.tables[kind as usize].get(path));
+        for key in arming.chain(armed.flatten().map(Target::key)) {
+            self.standing.remove(key);
+        }
     }
 
-    pub(crate) fn remove(&mut self, key: WatchKey) {
-        for table in &mut self.tables {
-            table.retain(|_, armed| {
-                armed.retain(|at| at.key() != key);
-                !armed.is_empty()
-            });
+    /// The removal of a watch has been answered.
+    pub(crate) fn remove(&mut self, key: WatchKey, kind: WatcherType, path: &str) {
+        for kind in kinds_of(kind) {
+            let table = self.table(kind);
+            let Some(armed) = table.get_mut(path) else { continue };
+            armed.retain(|at| at.key() != key);
+            if armed.is_empty() {
+                table.remove(path);
+            }
         }
+    }
+
+    /// The removal of all watches of a kind on a path has been answered: each is told, as its last
+    /// event. Answers whether there was one.
+    pub(crate) fn remove_all(&mut self, kind: WatcherType, path: &str, caller_path: &str) -> bool {
+        let mut found = false;
+        for kind in kinds_of(kind) {
+            for target in self.table(kind).remove(path).unwrap_or_default() {
+                found = true;
+                self.standing.remove(target.key());
+                let path = caller_path.to_owned();
+                target.deliver(WatchEvent { kind: kind.removed(), path, zxid: -1 });
+            }
+        }
+        found
     }
 
     /// Delivers an event to everybody whom it concerns; one-shot watches are used up.
@@ -156,6 +204,7 @@ impl Watches {
         };
         for kind in one_shot {
             for target in self.table(*kind).remove(server_path).unwrap_or_default() {
+                self.standing.remove(target.key());
                 target.deliver(event.clone());
             }
         }
@@ -182,7 +231,7 @@ impl Watches {
     pub(crate) fn rearm(&mut self, relative_zxid: i64) -> Vec<SetWatches2> {
         for table in &mut self.tables {
             table.retain(|_, armed| {
-                armed.retain(|at| !at.is_dropped());
+                drop_dead(armed, &mut self.standing);
                 !armed.is_empty()
             });
         }
@@ -197,11 +246,11 @@ impl Watches {
                 }
                 size += path.len() + 4;
                 match kind {
-                    WatchKind::Data => batch.data.push(path.clone()),
-                    WatchKind::Exist => batch.exist.push(path.clone()),
-                    WatchKind::Child => batch.child.push(path.clone()),
-                    WatchKind::Persistent => batch.persistent.push(path.clone()),
-                    WatchKind::Recursive => batch.persistent_recursive.push(path.clone()),
+                    WatchKind::Data => batch.data.push(path.to_string()),
+                    WatchKind::Exist => batch.exist.push(path.to_string()),
+                    WatchKind::Child => batch.child.push(path.to_string()),
+                    WatchKind::Persistent => batch.persistent.push(path.to_string()),
+                    WatchKind::Recursive => batch.persistent_recursive.push(path.to_string()),
                 }
             }
         }
@@ -213,8 +262,26 @@ impl Watches {
 
     /// Ends every watch; nothing is delivered any more.
     pub(crate) fn clear(&mut self) {
-        self.tables = Default::default();
+        *self = Watches::default();
     }
+}
+
+/// Takes out those that nobody holds any more.
+fn drop_dead(armed: &mut Vec<Target>, standing: &mut Standing) {
+    armed.retain(|at| {
+        let dropped = at.is_dropped();
+        if dropped {
+            standing.remove(at.key());
+        }
+        !dropped
+    });
+}
+
+/// The client's kinds that the server calls so.
+fn kinds_of(wanted: WatcherType) -> impl Iterator<Item = WatchKind> {
+    let is_wanted =
+        move |kind: &WatchKind| wanted == WatcherType::Any || kind.watcher_type() == wanted;
+    KINDS.into_iter().filter(is_wanted)
 }
 
 /// The older form of a request that arms watches again, which servers before 3.6 know too; none
@@ -236,7 +303,8 @@ mod tests {
 
     fn channel(watches: &mut Watches, kind: WatchKind, path: &str, number: u64) -> Receiver {
         let (sender, receiver) = mpsc::unbounded_channel();
-        watches.add(kind, path.to_owned(), Target::Channel(number, sender));
+        let path = watches.expect(kind, path, WatchKey::Channel(number));
+        watches.add(kind, path, Target::Channel(number, sender));
         receiver
     }
 
@@ -272,17 +340,48 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_is_found_shared_and_removed() {
+    fn a_watch_leaves_alone_or_with_others_behind() {
         let mut watches = Watches::default();
-        let _data = channel(&mut watches, WatchKind::Data, "/a", 1);
+        let mut data = channel(&mut watches, WatchKind::Data, "/a", 1);
         let _exist = channel(&mut watches, WatchKind::Exist, "/a", 2);
-        let key = WatchKey::Channel(1);
-        assert_eq!(watches.find(key), Some((WatchKind::Data, "/a".to_owned())));
-        assert!(watches.is_shared(WatchKind::Data, "/a", |other| other == key));
-        watches.remove(WatchKey::Channel(2));
-        assert!(!watches.is_shared(WatchKind::Data, "/a", |other| other == key));
-        watches.remove(key);
-        assert_eq!(watches.find(key), None);
+        // Its answer is still on its way.
+        watches.expect(WatchKind::Data, "/a", WatchKey::Channel(3));
+        let _other = channel(&mut watches, WatchKind::Persistent, "/a", 4);
+        let left = |watches: &mut Watches, number| {
+            let left = watches.leave(WatchKey::Channel(number));
+            left.map(|(kind, path, shared)| (kind, path.to_string(), shared))
+        };
+        let is = |shared| Some((WatcherType::Data, "/a".to_owned(), shared));
+        assert_eq!(left(&mut watches, 1), is(true));
+        assert_eq!(left(&mut watches, 1), None);
+        assert_eq!(left(&mut watches, 2), is(true));
+        watches.fail(WatchKey::Channel(3));
+        assert_eq!(left(&mut watches, 3), None);
+        watches.remove(WatchKey::Channel(1), WatcherType::Data, "/a");
+        deliver(&mut watches, EventType::NodeCreated, "/a");
+        assert!(data.try_recv().is_err());
+        assert_eq!(watches.leave(WatchKey::Channel(4)).map(|(_, _, shared)| shared), Some(false));
+    }
+
+    #[test]
+    fn all_of_a_kind_are_removed_and_told() {
+        let mut watches = Watches::default();
+        let kinds = [WatchKind::Exist, WatchKind::Child, WatchKind::Persistent];
+        let mut receivers: Vec<_> =
+            (1..).zip(kinds).map(|(n, kind)| channel(&mut watches, kind, "/a", n)).collect();
+        watches.leave_all(WatcherType::Children, "/a", std::iter::empty());
+        assert!(watches.leave(WatchKey::Channel(2)).is_none());
+        assert!(watches.remove_all(WatcherType::Children, "/a", "/b"));
+        assert!(!watches.remove_all(WatcherType::Children, "/a", "/b"));
+        watches.leave_all(WatcherType::Any, "/a", [WatchKey::Channel(9)].into_iter());
+        assert!(watches.remove_all(WatcherType::Any, "/a", "/b"));
+        let told: Vec<_> = receivers.iter_mut().map(|at| at.try_recv().unwrap().kind).collect();
+        let removed = [
+            EventKind::DataWatchRemoved,
+            EventKind::ChildWatchRemoved,
+            EventKind::PersistentWatchRemoved,
+        ];
+        assert_eq!(told, removed);
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub(crate) fn persistent(path: String, data: Bytes) -> MultiOp {
         data: Some(data),
         mode: CreateMode::Persistent,
         acl: Acl::open_unsafe().to_vec(),
+        ttl_ms: 0,
     }
 }
 

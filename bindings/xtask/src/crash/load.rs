@@ -96,6 +96,7 @@ impl Load {
                     data: Some(data.clone().into()),
                     mode: CreateMode::Persistent,
                     acl: acl.clone(),
+                    ttl_ms: 0,
                 };
                 let both = client.multi(vec![create(first), create(second)]);
                 Box::pin(async move {

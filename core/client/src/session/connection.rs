@@ -1,6 +1,6 @@
 //! One connection of a session: requests out in batches, answers and events in.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes, BytesMut};
 use pinfold_proto::records::ReplyHeader;
 use pinfold_proto::{
-    ErrorCode, EventType, FrameDecoder, OpCode, WatcherEvent, XID_AUTH, XID_NOTIFICATION, XID_PING,
-    XID_SET_WATCHES, jute,
+    ErrorCode, EventType, FrameDecoder, OpCode, WatcherEvent, WatcherType, XID_AUTH,
+    XID_NOTIFICATION, XID_PING, XID_SET_WATCHES, jute,
 };
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::sleep_until;
 
 use super::Session;
-use crate::in_flight::{About, InFlight, Waiting};
+use crate::in_flight::{About, InFlight, Removal, Waiting};
 use crate::shared::{Call, Completion};
 use crate::watches::{WatchKey, WatchKind};
 use crate::wire::{self, ReplyKind};
@@ -176,7 +176,7 @@ impl Session {
         let Call { request, completion, watch, remove } = call;
         if let Request::AddAuth { scheme, auth } = &request {
             connection.auths.push_back(Some((scheme.clone(), auth.clone(), completion)));
-            wire::encode(&mut connection.out, XID_AUTH, "", request);
+            wire::encode(&mut connection.out, XID_AUTH, "", &request);
             return;
         }
         let begins_at = connection.written + connection.out.len() as u64;
@@ -185,66 +185,83 @@ impl Session {
             xid,
             kind: ReplyKind::Done,
             completion,
-            about: About::of(&request),
+            about: About::Nothing,
             is_write: request.is_write(),
             is_close: request == Request::Close,
             watch: None,
-            remove,
+            removal: None,
             local: None,
             begins_at,
             sent_at: now,
         };
         match remove {
-            Some(key) => match self.find_watch(connection, key) {
-                None => waiting.local = Some(Err(Error::protocol(ErrorCode::NoWatcher))),
-                // The server keeps its watch for the others.
-                Some((_, _, true)) => waiting.local = Some(Ok(Response::Done)),
-                Some((kind, path, false)) => {
-                    wire::put_removal(&mut connection.out, xid, kind, &path);
-                }
-            },
+            Some(key) => self.send_removal(connection, &mut waiting, key),
             None => {
                 if let (Some(kind), Some(target)) = (watch_kind(&request), watch) {
                     let path = self.server_path(request.path().unwrap_or_default());
+                    let path = self.watches.expect(kind, &path, target.key());
                     waiting.watch = Some((kind, path, target));
                 }
+                if let Request::RemoveAllWatches { path, kind } = &request {
+                    waiting.removal = Some(self.leave_all(connection, *kind, path));
+                }
                 let chroot = &self.shared.hosts.chroot;
-                waiting.kind = wire::encode(&mut connection.out, xid, chroot, request);
+                waiting.kind = wire::encode(&mut connection.out, xid, chroot, &request);
+                waiting.about = About::of(request);
             }
         }
         connection.in_flight.push_back(waiting);
     }
 
-    /// What a watch watches, and whether others watch the same; none if it is not armed. A watch
-    /// counts from the request that arms it, whose answer may still be on its way.
-    fn find_watch(
-        &self,
+    /// Sends the removal of one watch, unless the server keeps its own for others.
+    fn send_removal(&mut self, connection: &mut Connection, waiting: &mut Waiting, key: WatchKey) {
+        let Some((kind, path, shared)) = self.watches.leave(key) else {
+            waiting.local = Some(Err(Error::protocol(ErrorCode::NoWatcher)));
+            return;
+        };
+        match shared {
+            true => waiting.local = Some(Ok(Response::Done)),
+            false => wire::put_removal(&mut connection.out, waiting.xid, kind, &path),
+        }
+        waiting.removal = Some(Removal::One(key, kind, path));
+    }
+
+    fn leave_all(
+        &mut self,
         connection: &Connection,
-        key: WatchKey,
-    ) -> Option<(WatchKind, String, bool)> {
-        let arming = || connection.in_flight.iter().filter_map(|waiting| waiting.watch.as_ref());
-        let (kind, path) = self.watches.find(key).or_else(|| {
-            let found = arming().find(|(_, _, target)| target.key() == key);
-            found.map(|(kind, path, _)| (*kind, path.clone()))
-        })?;
-        let mut removed: HashSet<_> =
-            connection.in_flight.iter().filter_map(|at| at.remove).collect();
-        removed.insert(key);
-        let shared = self.watches.is_shared(kind, &path, |other| removed.contains(&other))
-            || arming().any(|(other, at, target)| {
-                other.watcher_type() == kind.watcher_type()
-                    && *at == path
-                    && !removed.contains(&target.key())
-            });
-        Some((kind, path, shared))
+        kind: WatcherType,
+        caller_path: &str,
+    ) -> Removal {
+        let path = hosts::to_server(&self.shared.hosts.chroot, caller_path);
+        let arming = connection.in_flight.iter().filter_map(|waiting| {
+            let (armed, at, target) = waiting.watch.as_ref()?;
+            let wanted = kind == WatcherType::Any || armed.watcher_type() == kind;
+            (wanted && **at == *path).then(|| target.key())
+        });
+        self.watches.leave_all(kind, &path, arming);
+        Removal::All(kind, path.as_ref().into())
+    }
+
+    /// Removes what an answered removal was about; false where there was nothing.
+    pub(super) fn remove(&mut self, removal: &Removal) -> bool {
+        match removal {
+            Removal::One(key, kind, path) => {
+                self.watches.remove(*key, *kind, path);
+                true
+            }
+            Removal::All(kind, path) => {
+                let caller_path = hosts::to_caller(&self.shared.hosts.chroot, path.to_string());
+                self.watches.remove_all(*kind, path, &caller_path)
+            }
+        }
     }
 
     /// Completes requests at the head that need no server.
     fn complete_local(&mut self, connection: &mut Connection) {
         while connection.in_flight.front().is_some_and(|waiting| waiting.local.is_some()) {
             let Some(waiting) = connection.in_flight.pop_front() else { return };
-            if let Some(key) = waiting.remove {
-                self.watches.remove(key);
+            if let Some(removal) = &waiting.removal {
+                self.remove(removal);
             }
             let result = waiting.local.unwrap_or(Ok(Response::Done));
             self.shared.complete(waiting.completion, result);
@@ -339,7 +356,7 @@ impl Session {
             }
         };
         self.arm(&waiting, &result);
-        let result = result.map_err(|error| waiting.about(error));
+        let result = waiting.with_paths(result);
         self.shared.complete(waiting.completion, result);
         self.complete_local(connection);
         Ok(())
@@ -362,16 +379,16 @@ impl Session {
 
     /// Arms or removes what an answered request armed or removed.
     fn arm(&mut self, waiting: &Waiting, result: &Result<Response, Error>) {
-        if let Some(key) = waiting.remove {
-            self.watches.remove(key);
+        if let Some(removal) = &waiting.removal {
+            self.remove(removal);
         }
-        if let (Some((kind, path, target)), Ok(response)) = (&waiting.watch, result) {
-            let kind = match response {
-                Response::Exists(None) => WatchKind::Exist,
-                _ => *kind,
-            };
-            self.watches.add(kind, path.clone(), target.clone());
-        }
+        let Some((kind, path, target)) = &waiting.watch else { return };
+        let kind = match result {
+            Err(_) => return self.watches.fail(target.key()),
+            Ok(Response::Exists(None)) => WatchKind::Exist,
+            Ok(_) => *kind,
+        };
+        self.watches.add(kind, path.clone(), target.clone());
     }
 }
 

@@ -1,5 +1,6 @@
 //! The client against the real server, over connections that are cut and held.
 
+mod operations;
 mod order;
 mod proxy;
 mod reconnection;

@@ -14,6 +14,7 @@ fn create(path: &str) -> Request {
         data: Some(Bytes::from_static(b"x")),
         mode: CreateMode::Persistent,
         acl: Acl::open_unsafe(),
+        ttl_ms: 0,
     }
 }
 

@@ -47,6 +47,7 @@ async fn multi_is_all_or_nothing() {
         data: None,
         mode: CreateMode::Persistent,
         acl: Acl::open_unsafe(),
+        ttl_ms: 0,
     };
     let check = MultiOp::Check { path: "/m".to_owned(), version: 0 };
     let set = MultiOp::SetData { path: "/m".to_owned(), data: None, version: 0 };
@@ -88,6 +89,7 @@ async fn chroot() {
         data: None,
         mode: CreateMode::Persistent,
         acl: open,
+        ttl_ms: 0,
     };
     let results = inside.multi(vec![op]).await.unwrap();
     assert!(matches!(&results[0], MultiResult::Created { path, .. } if path == "/y"));
