@@ -171,7 +171,11 @@ enum {
     /** Ephemeral; the name gets a ten-digit counter. */
     PINFOLD_CREATE_MODE_EPHEMERAL_SEQUENTIAL = 3,
     /** Goes some time after its last child has gone. */
-    PINFOLD_CREATE_MODE_CONTAINER = 4
+    PINFOLD_CREATE_MODE_CONTAINER = 4,
+    /** Goes when it has no children and its data have not been set for `ttl_ms`. */
+    PINFOLD_CREATE_MODE_PERSISTENT_WITH_TTL = 5,
+    /** Likewise; the name gets a ten-digit counter. */
+    PINFOLD_CREATE_MODE_PERSISTENT_SEQUENTIAL_WITH_TTL = 6
 };
 
 /** What a lasting watch covers. Values of int32_t. */
@@ -180,6 +184,20 @@ enum {
     PINFOLD_WATCH_MODE_PERSISTENT = 0,
     /** The znode and everything below it. */
     PINFOLD_WATCH_MODE_PERSISTENT_RECURSIVE = 1
+};
+
+/** Which watches on a znode, by what they watch. Values of int32_t. */
+enum {
+    /** One-shot watches of the list of children. */
+    PINFOLD_WATCH_TYPE_CHILDREN = 1,
+    /** One-shot watches of the data, or of whether the znode exists. */
+    PINFOLD_WATCH_TYPE_DATA = 2,
+    /** Every watch on the znode, the lasting ones included. */
+    PINFOLD_WATCH_TYPE_ANY = 3,
+    /** Lasting watches of the znode. */
+    PINFOLD_WATCH_TYPE_PERSISTENT = 4,
+    /** Lasting watches of everything below it too. */
+    PINFOLD_WATCH_TYPE_PERSISTENT_RECURSIVE = 5
 };
 
 /** What happened to a watched znode. Values of int32_t. */
@@ -191,7 +209,13 @@ enum {
     /** Its data were set. */
     PINFOLD_EVENT_DATA_CHANGED = 3,
     /** A child was created or deleted. */
-    PINFOLD_EVENT_CHILDREN_CHANGED = 4
+    PINFOLD_EVENT_CHILDREN_CHANGED = 4,
+    /** `remove_all_watches` removed this watch of data: its last event. */
+    PINFOLD_EVENT_DATA_WATCH_REMOVED = 5,
+    /** Likewise, of children. */
+    PINFOLD_EVENT_CHILD_WATCH_REMOVED = 6,
+    /** Likewise, a lasting one. */
+    PINFOLD_EVENT_PERSISTENT_WATCH_REMOVED = 7
 };
 
 /** State of the client's session. Values of int32_t. */
@@ -282,6 +306,9 @@ enum {
 /** One client: one session, with its callbacks. */
 typedef struct pinfold_client_t pinfold_client_t;
 
+/** Reads that will be made by one request. */
+typedef struct pinfold_multi_read_t pinfold_multi_read_t;
+
 /** Operations that will be applied all or none. */
 typedef struct pinfold_multi_t pinfold_multi_t;
 
@@ -322,8 +349,8 @@ typedef void (*pinfold_watch_fn)(void *user_data, const pinfold_watch_event_t *e
 
 /**
  * What is called when a watch fires. Lent for the call that arms the watch; the user_data is
- * released after the last event: that of a one-shot watch, the removal of a lasting one, or the
- * end of the client.
+ * released after the last event: that of a one-shot watch, the removal of a lasting one (after a
+ * `PINFOLD_EVENT_` that tells of it, if that was by path), or the end of the client.
  */
 typedef struct pinfold_watcher_t {
     /** Called with each event. */
@@ -642,8 +669,8 @@ pinfold_status_t pinfold_client_poll(pinfold_client_t *client, size_t max, size_
 
 /**
  * Creates a znode. `data` NULL with length 0 is null data. `mode` is a `PINFOLD_CREATE_MODE_`
- * value. `acl` NULL with count 0 lets everyone do everything. The reply has the path, with the
- * counter of a sequential one, and the stat.
+ * value without a time to live. `acl` NULL with count 0 lets everyone do everything. The reply
+ * has the path, with the counter of a sequential one, and the stat.
  *
  * Errors: `PINFOLD_ERR_NODE_EXISTS`, `PINFOLD_ERR_NO_NODE` without a parent,
  * `PINFOLD_ERR_NO_CHILDREN_FOR_EPHEMERALS`, `PINFOLD_ERR_NO_AUTH`, `PINFOLD_ERR_INVALID_ACL`.
@@ -673,6 +700,41 @@ pinfold_status_t pinfold_client_create_async(pinfold_client_t *client,
                                              pinfold_reply_fn callback,
                                              void *user_data,
                                              pinfold_destroy_fn destroy);
+
+/**
+ * As `pinfold_client_create`, for the two modes with a time to live: the znode goes when it has
+ * no children and its data have not been set for `ttl_ms` milliseconds, 1 to 2^40 - 1.
+ *
+ * Errors: those of `pinfold_client_create`; `PINFOLD_ERR_BAD_ARGUMENTS` for a `ttl_ms` out of its
+ * range; `PINFOLD_ERR_UNIMPLEMENTED` where the server's extended types are not enabled.
+ */
+pinfold_status_t pinfold_client_create_ttl(pinfold_client_t *client,
+                                           const char *path,
+                                           const void *data,
+                                           size_t data_length,
+                                           int32_t mode,
+                                           int64_t ttl_ms,
+                                           const pinfold_acl_t *acl,
+                                           size_t acl_count,
+                                           int64_t timeout_ms,
+                                           pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_client_create_ttl`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called.
+ */
+pinfold_status_t pinfold_client_create_ttl_async(pinfold_client_t *client,
+                                                 const char *path,
+                                                 const void *data,
+                                                 size_t data_length,
+                                                 int32_t mode,
+                                                 int64_t ttl_ms,
+                                                 const pinfold_acl_t *acl,
+                                                 size_t acl_count,
+                                                 pinfold_reply_fn callback,
+                                                 void *user_data,
+                                                 pinfold_destroy_fn destroy);
 
 /**
  * Deletes a znode that has no children. `version` is the one that it must have, or
@@ -796,6 +858,27 @@ pinfold_status_t pinfold_client_get_children_async(pinfold_client_t *client,
                                                    pinfold_destroy_fn destroy);
 
 /**
+ * Counts the znodes below a znode, at any depth: `pinfold_reply_all_children_number`.
+ *
+ * Errors: `PINFOLD_ERR_NO_NODE`, `PINFOLD_ERR_NO_AUTH`.
+ */
+pinfold_status_t pinfold_client_get_all_children_number(pinfold_client_t *client,
+                                                        const char *path,
+                                                        int64_t timeout_ms,
+                                                        pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_client_get_all_children_number`: returns at once, and the
+ * callback gets the reply. A status other than `PINFOLD_OK` means that nothing was submitted and
+ * the callback is not called.
+ */
+pinfold_status_t pinfold_client_get_all_children_number_async(pinfold_client_t *client,
+                                                              const char *path,
+                                                              pinfold_reply_fn callback,
+                                                              void *user_data,
+                                                              pinfold_destroy_fn destroy);
+
+/**
  * Reads a znode's access control list: the reply has its entries and the stat.
  *
  * Errors: `PINFOLD_ERR_NO_NODE`, `PINFOLD_ERR_NO_AUTH`.
@@ -892,6 +975,44 @@ pinfold_status_t pinfold_client_add_auth_async(pinfold_client_t *client,
                                                pinfold_destroy_fn destroy);
 
 /**
+ * Asks who the server takes this connection for: the reply has `pinfold_reply_identity_count`
+ * schemes and users, without secrets.
+ */
+pinfold_status_t pinfold_client_who_am_i(pinfold_client_t *client,
+                                         int64_t timeout_ms,
+                                         pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_client_who_am_i`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called.
+ */
+pinfold_status_t pinfold_client_who_am_i_async(pinfold_client_t *client,
+                                               pinfold_reply_fn callback,
+                                               void *user_data,
+                                               pinfold_destroy_fn destroy);
+
+/**
+ * Lists the paths of this session's ephemeral znodes that begin with `prefix`, sorted:
+ * `pinfold_reply_path_count`. The prefix is compared as text: /a finds /ab too, and / finds all.
+ */
+pinfold_status_t pinfold_client_get_ephemerals(pinfold_client_t *client,
+                                               const char *prefix,
+                                               int64_t timeout_ms,
+                                               pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_client_get_ephemerals`: returns at once, and the callback gets
+ * the reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback
+ * is not called.
+ */
+pinfold_status_t pinfold_client_get_ephemerals_async(pinfold_client_t *client,
+                                                     const char *prefix,
+                                                     pinfold_reply_fn callback,
+                                                     void *user_data,
+                                                     pinfold_destroy_fn destroy);
+
+/**
  * Arms a watch that lasts until it is removed or the client closes. `mode` is a
  * `PINFOLD_WATCH_MODE_` value; the znode need not exist. The watch's id is the reply's ticket. The
  * watcher is required.
@@ -939,6 +1060,55 @@ pinfold_status_t pinfold_client_remove_watches_async(pinfold_client_t *client,
                                                      pinfold_destroy_fn destroy);
 
 /**
+ * Removes every watch of a type on the znode, whoever of this client armed it, the recipes
+ * included. `watch_type` is a `PINFOLD_WATCH_TYPE_` value. Each watcher gets a last event that
+ * tells so, before the answer, and is released.
+ *
+ * Errors: `PINFOLD_ERR_NO_WATCHER`.
+ */
+pinfold_status_t pinfold_client_remove_all_watches(pinfold_client_t *client,
+                                                   const char *path,
+                                                   int32_t watch_type,
+                                                   int64_t timeout_ms,
+                                                   pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_client_remove_all_watches`: returns at once, and the callback
+ * gets the reply. A status other than `PINFOLD_OK` means that nothing was submitted and the
+ * callback is not called.
+ */
+pinfold_status_t pinfold_client_remove_all_watches_async(pinfold_client_t *client,
+                                                         const char *path,
+                                                         int32_t watch_type,
+                                                         pinfold_reply_fn callback,
+                                                         void *user_data,
+                                                         pinfold_destroy_fn destroy);
+
+/**
+ * Asks the server whether this connection has a watch of a type on the znode. `watch_type` is a
+ * `PINFOLD_WATCH_TYPE_` value.
+ *
+ * Errors: `PINFOLD_ERR_NO_WATCHER` if it has none.
+ */
+pinfold_status_t pinfold_client_check_watches(pinfold_client_t *client,
+                                              const char *path,
+                                              int32_t watch_type,
+                                              int64_t timeout_ms,
+                                              pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_client_check_watches`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called.
+ */
+pinfold_status_t pinfold_client_check_watches_async(pinfold_client_t *client,
+                                                    const char *path,
+                                                    int32_t watch_type,
+                                                    pinfold_reply_fn callback,
+                                                    void *user_data,
+                                                    pinfold_destroy_fn destroy);
+
+/**
  * Makes an empty multi; free it by `pinfold_multi_free`. NULL only after a defect in Pinfold. Any
  * thread.
  */
@@ -955,6 +1125,19 @@ pinfold_status_t pinfold_multi_create(pinfold_multi_t *multi,
                                       int32_t mode,
                                       const pinfold_acl_t *acl,
                                       size_t acl_count);
+
+/**
+ * Adds a create with a time to live; arguments as in `pinfold_client_create_ttl`. They are copied.
+ * Any thread.
+ */
+pinfold_status_t pinfold_multi_create_ttl(pinfold_multi_t *multi,
+                                          const char *path,
+                                          const void *data,
+                                          size_t data_length,
+                                          int32_t mode,
+                                          int64_t ttl_ms,
+                                          const pinfold_acl_t *acl,
+                                          size_t acl_count);
 
 /** Adds a delete; arguments as in `pinfold_client_delete`. They are copied. Any thread. */
 pinfold_status_t pinfold_multi_delete(pinfold_multi_t *multi,
@@ -996,6 +1179,43 @@ pinfold_status_t pinfold_client_multi_async(pinfold_client_t *client,
                                             pinfold_reply_fn callback,
                                             void *user_data,
                                             pinfold_destroy_fn destroy);
+
+/**
+ * Makes an empty multi read; free it by `pinfold_multi_read_free`. NULL only after a defect in
+ * Pinfold. Any thread.
+ */
+pinfold_multi_read_t *pinfold_multi_read_new(void);
+
+/** Frees a multi read. NULL is allowed. Any thread. */
+pinfold_status_t pinfold_multi_read_free(pinfold_multi_read_t *reads);
+
+/** Adds a read of a znode's data and stat. The path is copied. Any thread. */
+pinfold_status_t pinfold_multi_read_get(pinfold_multi_read_t *reads, const char *path);
+
+/** Adds a read of the names of a znode's children. The path is copied. Any thread. */
+pinfold_status_t pinfold_multi_read_get_children(pinfold_multi_read_t *reads,
+                                                 const char *path);
+
+/**
+ * Makes the reads of `reads`, from one state of the tree; the reply has one result per read, each
+ * with a status of its own (`pinfold_reply_result_status`). `reads` is copied: it can be used
+ * again, and must still be freed.
+ */
+pinfold_status_t pinfold_client_multi_read(pinfold_client_t *client,
+                                           const pinfold_multi_read_t *reads,
+                                           int64_t timeout_ms,
+                                           pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_client_multi_read`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called.
+ */
+pinfold_status_t pinfold_client_multi_read_async(pinfold_client_t *client,
+                                                 const pinfold_multi_read_t *reads,
+                                                 pinfold_reply_fn callback,
+                                                 void *user_data,
+                                                 pinfold_destroy_fn destroy);
 
 /**
  * Frees a reply that a blocking call returned. NULL is allowed. Every pointer that was read from
@@ -1058,6 +1278,33 @@ size_t pinfold_reply_child_count(const pinfold_reply_t *reply);
  */
 const char *pinfold_reply_child(const pinfold_reply_t *reply, size_t index);
 
+/** Number of paths that get_ephemerals found. */
+size_t pinfold_reply_path_count(const pinfold_reply_t *reply);
+
+/**
+ * A path that get_ephemerals found; NULL at and after `pinfold_reply_path_count`. Sorted. Valid as
+ * long as the reply.
+ */
+const char *pinfold_reply_path_at(const pinfold_reply_t *reply, size_t index);
+
+/** What get_all_children_number counted; -1 if that does not apply. */
+int32_t pinfold_reply_all_children_number(const pinfold_reply_t *reply);
+
+/** Number of identities that who_am_i found. */
+size_t pinfold_reply_identity_count(const pinfold_reply_t *reply);
+
+/**
+ * Scheme of an identity; NULL at and after `pinfold_reply_identity_count`. Valid as long as the
+ * reply.
+ */
+const char *pinfold_reply_identity_scheme(const pinfold_reply_t *reply, size_t index);
+
+/**
+ * Who an identity is, in the form of its scheme and without secrets; NULL at and after
+ * `pinfold_reply_identity_count`. Valid as long as the reply.
+ */
+const char *pinfold_reply_identity_user(const pinfold_reply_t *reply, size_t index);
+
 /** Number of entries that get_acl found. */
 size_t pinfold_reply_acl_count(const pinfold_reply_t *reply);
 
@@ -1068,20 +1315,6 @@ size_t pinfold_reply_acl_count(const pinfold_reply_t *reply);
 int32_t pinfold_reply_acl(const pinfold_reply_t *reply,
                           size_t index,
                           pinfold_acl_t *acl);
-
-/** Number of results of a multi that was applied. */
-size_t pinfold_reply_result_count(const pinfold_reply_t *reply);
-
-/** Path that a create of a multi created; NULL for other operations. Valid as long as the reply. */
-const char *pinfold_reply_result_path(const pinfold_reply_t *reply, size_t index);
-
-/**
- * Copies the stat after a create or set of a multi to `stat` and returns 1; returns 0 and leaves
- * it alone for other operations.
- */
-int32_t pinfold_reply_result_stat(const pinfold_reply_t *reply,
-                                  size_t index,
-                                  pinfold_stat_t *stat);
 
 /**
  * Handle of the recipe that was started: a leadership, a claim, a master, a worker; 0 for none.
@@ -1112,6 +1345,52 @@ uint32_t pinfold_reply_attempt(const pinfold_reply_t *reply);
  * reply has none.
  */
 int32_t pinfold_reply_counts(const pinfold_reply_t *reply, pinfold_counts_t *counts);
+
+/** Number of results of a multi that was applied, or of a multi read. */
+size_t pinfold_reply_result_count(const pinfold_reply_t *reply);
+
+/** Path that a create of a multi created; NULL for other operations. Valid as long as the reply. */
+const char *pinfold_reply_result_path(const pinfold_reply_t *reply, size_t index);
+
+/**
+ * Copies the stat after a create or set of a multi, or that of a get of a multi read, to `stat`
+ * and returns 1; returns 0 and leaves it alone for other operations.
+ */
+int32_t pinfold_reply_result_stat(const pinfold_reply_t *reply,
+                                  size_t index,
+                                  pinfold_stat_t *stat);
+
+/**
+ * How a read of a multi read ended: `PINFOLD_OK`, or why it failed; `PINFOLD_OK` for every
+ * operation of a multi that was applied. `PINFOLD_ERR_INVALID_ARGUMENT` at and after
+ * `pinfold_reply_result_count`.
+ */
+pinfold_status_t pinfold_reply_result_status(const pinfold_reply_t *reply, size_t index);
+
+/**
+ * The path that a failed read of a multi read was about; NULL for one that succeeded. Valid as
+ * long as the reply.
+ */
+const char *pinfold_reply_result_error_path(const pinfold_reply_t *reply, size_t index);
+
+/**
+ * The data that a get of a multi read found. NULL for null data and for other operations;
+ * `*length` is then 0. Not NUL-terminated. Valid as long as the reply. `length` may be NULL.
+ */
+const uint8_t *pinfold_reply_result_data(const pinfold_reply_t *reply,
+                                         size_t index,
+                                         size_t *length);
+
+/** Number of children that a get_children of a multi read found; 0 for other operations. */
+size_t pinfold_reply_result_child_count(const pinfold_reply_t *reply, size_t index);
+
+/**
+ * Name of a child that a get_children of a multi read found; NULL at and after
+ * `pinfold_reply_result_child_count`. The order means nothing. Valid as long as the reply.
+ */
+const char *pinfold_reply_result_child(const pinfold_reply_t *reply,
+                                       size_t index,
+                                       size_t child);
 
 /**
  * Stands as a candidate under `path` and completes when this client leads; the reply has the

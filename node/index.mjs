@@ -25,5 +25,6 @@ export const {
   TaskQueue,
   Watch,
   WatchMode,
+  WatchType,
   Worker,
 } = pinfold;

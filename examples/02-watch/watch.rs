@@ -10,6 +10,7 @@ fn show(event: Option<WatchEvent>) {
         EventKind::Deleted => "deleted",
         EventKind::DataChanged => "data_changed",
         EventKind::ChildrenChanged => "children_changed",
+        _ => "removed",
     };
     println!("event: {kind} {}", event.path);
 }

@@ -65,6 +65,11 @@ export function uint32(name: string, value: unknown): number {
   return integer(name, value, 0, UINT32_MAX);
 }
 
+/** @internal A time to live; the native module knows its range. */
+export function ttl(name: string, value: unknown): number {
+  return integer(name, value, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+}
+
 function integer(name: string, value: unknown, min: number, max: number): number {
   if (typeof value !== "number") {
     throw invalid(`${name} must be a number, not ${describe(value)}`);

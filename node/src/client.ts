@@ -5,7 +5,14 @@ import * as argument from "./argument";
 import type { DataLike } from "./argument";
 import { PinfoldError } from "./error";
 import { Inbox } from "./inbox";
-import { type MultiOp, type MultiResult, multiOps } from "./multi";
+import {
+  multiOps,
+  readOps,
+  type MultiOp,
+  type MultiResult,
+  type ReadOp,
+  type ReadResult,
+} from "./multi";
 import { native, type NativeClient, type NativeError, type NativeOptions } from "./native";
 import * as record from "./record";
 import { EventStream } from "./stream";
@@ -13,6 +20,7 @@ import {
   CLIENT_DEFAULTS,
   CREATE_MODE_VALUES,
   WATCH_MODE_VALUES,
+  WATCH_TYPE_VALUES,
   type Acl,
   type AclResult,
   type Children,
@@ -20,9 +28,11 @@ import {
   type CreateMode,
   type Created,
   type Data,
+  type Identity,
   type SessionState,
   type Stat,
   type WatchMode,
+  type WatchType,
 } from "./vocabulary";
 import { OneShot, Watch, type WatchListener } from "./watch";
 
@@ -32,6 +42,11 @@ export interface CreateOptions {
   readonly mode?: CreateMode | undefined;
   /** Default: `OPEN_ACL`. */
   readonly acl?: readonly Acl[] | undefined;
+  /**
+   * Time to live, milliseconds, 1 to 2^40 - 1, for the two modes that have one: the znode goes
+   * when it has no children and its data have not been set for so long.
+   */
+  readonly ttlMs?: number | undefined;
 }
 
 /** Events of a client. */
@@ -124,12 +139,14 @@ export class Client extends EventEmitter<ClientEvents> {
   /** Creates a znode; resolves to its path, numbered if it is sequential, and its stat. */
   create(path: string, data?: DataLike | null, options?: CreateOptions): Promise<Created> {
     return this.inbox.call((to) => {
-      const { mode = "persistent", acl = OPEN_ACL } = argument.options("options", options);
+      const given = argument.options("options", options);
+      const { mode = "persistent", acl = OPEN_ACL, ttlMs = 0 } = given;
       return to.create(
         argument.text("path", path),
         argument.data("data", data),
         argument.member("mode", mode, CREATE_MODE_VALUES),
         argument.acl("acl", acl),
+        argument.ttl("ttlMs", ttlMs),
       );
     }, record.created);
   }
@@ -198,6 +215,38 @@ export class Client extends EventEmitter<ClientEvents> {
     return this.inbox.call((to) => to.multi(multiOps(ops)), record.multi);
   }
 
+  /**
+   * Reads the data or the children of several znodes with one request, from one state of the
+   * tree. Each read succeeds or fails by itself, and tells so in its result.
+   */
+  multiRead(ops: readonly ReadOp[]): Promise<ReadResult[]> {
+    return this.inbox.call((to) => to.multiRead(readOps(ops)), record.multiRead);
+  }
+
+  /**
+   * The paths of this session's ephemeral znodes that begin with `prefix`, sorted. It is compared
+   * as text: `/a` finds `/ab` too, and `/` finds all.
+   */
+  getEphemerals(prefix: string): Promise<string[]> {
+    return this.inbox.call(
+      (to) => to.getEphemerals(argument.text("prefix", prefix)),
+      record.paths,
+    );
+  }
+
+  /** How many znodes there are below the znode, at any depth. */
+  getAllChildrenNumber(path: string): Promise<number> {
+    return this.inbox.call(
+      (to) => to.getAllChildrenNumber(argument.text("path", path)),
+      record.count,
+    );
+  }
+
+  /** Who the server takes this connection for, without secrets. */
+  whoAmI(): Promise<Identity[]> {
+    return this.inbox.call((to) => to.whoAmI(), record.identities);
+  }
+
   /** Adds credentials to the session; they are given again at every reconnection. */
   addAuth(scheme: string, auth: DataLike): Promise<void> {
     return this.inbox.call(
@@ -237,6 +286,34 @@ export class Client extends EventEmitter<ClientEvents> {
       watch.end();
       return to.removeWatches(watch.ticket);
     }, record.done);
+  }
+
+  /**
+   * Removes every watch of a type on the znode, whoever of this client armed it, the recipes
+   * included. Each gets a last event that tells so, before this resolves; NO_WATCHER if there is
+   * none.
+   */
+  removeAllWatches(path: string, watchType: WatchType = "any"): Promise<void> {
+    return this.inbox.call(
+      (to) =>
+        to.removeAllWatches(
+          argument.text("path", path),
+          argument.member("watchType", watchType, WATCH_TYPE_VALUES),
+        ),
+      record.done,
+    );
+  }
+
+  /** Asks the server whether it has a watch of a type on the znode; NO_WATCHER if not. */
+  checkWatches(path: string, watchType: WatchType = "any"): Promise<void> {
+    return this.inbox.call(
+      (to) =>
+        to.checkWatches(
+          argument.text("path", path),
+          argument.member("watchType", watchType, WATCH_TYPE_VALUES),
+        ),
+      record.done,
+    );
   }
 
   /** Opens another session with the same options; resolves when it is connected. */

@@ -39,6 +39,13 @@ interface Pending {
   decode(value: NativeValue, ticket: number): unknown;
 }
 
+/** Last events of watches that were removed by their path. */
+const REMOVALS: ReadonlySet<WatchEvent["kind"]> = new Set([
+  "data_watch_removed",
+  "child_watch_removed",
+  "persistent_watch_removed",
+]);
+
 /** Items taken in one turn, so that a flood of replies leaves the event loop its other work. */
 const TURN = 1024;
 
@@ -158,10 +165,12 @@ export class Inbox {
     const watch = item[1] as number;
     const sink = this.#watches.get(watch);
     if (!sink) return;
-    if (sink.once) this.#watches.delete(watch);
     const kind = EVENT_KIND_NAMES[item[2] as number] as WatchEvent["kind"];
     const event = { kind, path: item[3] as string, zxid: item[4] as bigint };
+    const removed = REMOVALS.has(kind);
+    if (sink.once || removed) this.#watches.delete(watch);
     queueMicrotask(() => sink.event(event));
+    if (removed) queueMicrotask(() => sink.end(undefined));
   }
 
   #recipe(item: NativeItem): void {

@@ -7,7 +7,7 @@ export { Client, type ClientEvents, type CreateOptions } from "./client";
 export { Leadership, LeaderElection } from "./election";
 export { PinfoldError } from "./error";
 export { Master, type MasterOptions } from "./master";
-export type { MultiOp, MultiResult } from "./multi";
+export type { MultiOp, MultiResult, ReadOp, ReadResult } from "./multi";
 export { Claim, submit, TaskQueue } from "./queue";
 export { Recipe, type RecipeEvents } from "./recipe";
 export { Server } from "./server";
@@ -20,6 +20,7 @@ export {
   RecipeEventKind,
   SessionState,
   WatchMode,
+  WatchType,
   type Acl,
   type AclResult,
   type Children,
@@ -27,6 +28,7 @@ export {
   type Created,
   type Data,
   type ErrorName,
+  type Identity,
   type Leader,
   type QueueCounts,
   type RecipeEvent,

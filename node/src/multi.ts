@@ -1,6 +1,7 @@
-import { acl, data, int32, list, member, options, text, type DataLike } from "./argument";
+import { acl, data, int32, list, member, options, text, ttl, type DataLike } from "./argument";
 import { OPEN_ACL } from "./acl";
-import { MultiKind, type NativeMultiOp } from "./native";
+import type { PinfoldError } from "./error";
+import { MultiKind, type NativeMultiOp, type NativeReadOp } from "./native";
 import { CREATE_MODE_VALUES, type Acl, type CreateMode, type Stat } from "./vocabulary";
 
 /** One operation of a `multi`. */
@@ -11,6 +12,8 @@ export type MultiOp =
       readonly data?: DataLike | null;
       readonly mode?: CreateMode;
       readonly acl?: readonly Acl[];
+      /** Time to live, milliseconds, 1 to 2^40 - 1, for the two modes that have one. */
+      readonly ttlMs?: number;
     }
   | { readonly op: "delete"; readonly path: string; readonly version?: number }
   | {
@@ -48,15 +51,40 @@ function multiOp(at: string, op: MultiOp): NativeMultiOp {
     case "create": {
       const mode = member(`${at}.mode`, op.mode ?? "persistent", CREATE_MODE_VALUES);
       const list = acl(`${at}.acl`, op.acl ?? OPEN_ACL);
-      return [kind, path, data(`${at}.data`, op.data), mode, list];
+      const ttlMs = ttl(`${at}.ttlMs`, op.ttlMs ?? 0);
+      return [kind, path, data(`${at}.data`, op.data), mode, list, ttlMs];
     }
     case "set":
-      return [kind, path, data(`${at}.data`, op.data), version(at, op.version), []];
+      return [kind, path, data(`${at}.data`, op.data), version(at, op.version), [], 0];
     default:
-      return [kind, path, null, version(at, op.version), []];
+      return [kind, path, null, version(at, op.version), [], 0];
   }
 }
 
 function version(at: string, value: number | undefined): number {
   return int32(`${at}.version`, value ?? -1);
+}
+
+/** One read of a `multiRead`. */
+export interface ReadOp {
+  /** `get` reads data and stat, `get_children` the names of the children. */
+  readonly op: "get" | "get_children";
+  readonly path: string;
+}
+
+/** What a read of a `multiRead` answered, at the same index; each fails by itself. */
+export type ReadResult =
+  | { readonly op: "get"; readonly data: Buffer | null; readonly stat: Stat }
+  | { readonly op: "get_children"; readonly names: readonly string[] }
+  | { readonly op: "error"; readonly error: PinfoldError };
+
+const READS: Record<ReadOp["op"], number> = { get: 0, get_children: 1 };
+
+/** @internal */
+export function readOps(ops: readonly ReadOp[]): NativeReadOp[] {
+  return list("ops", ops).map((op, index) => {
+    const at = `ops[${index}]`;
+    const { op: verb, path } = options(at, op as ReadOp);
+    return [member(`${at}.op`, verb, READS) === READS.get_children, text(`${at}.path`, path)];
+  });
 }

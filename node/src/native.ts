@@ -13,8 +13,11 @@ export type NativeStat = [
 /** @internal [perms, scheme, id] */
 export type NativeAcl = [number, string, string];
 
-/** @internal [kind, path, data, mode or version, acl]; kinds as in `MultiKind`. */
-export type NativeMultiOp = [number, string, Buffer | null, number, NativeAcl[]];
+/** @internal [kind, path, data, mode or version, acl, ttl]; kinds as in `MultiKind`. */
+export type NativeMultiOp = [number, string, Buffer | null, number, NativeAcl[], number];
+
+/** @internal [whether the children, else the data; path] */
+export type NativeReadOp = [boolean, string];
 
 /** @internal Kinds of multi operations and of their results. */
 export const enum MultiKind {
@@ -22,6 +25,13 @@ export const enum MultiKind {
   Delete = 1,
   Set = 2,
   Check = 3,
+}
+
+/** @internal Kinds of results of a multi read. */
+export const enum ReadKind {
+  Data = 0,
+  Children = 1,
+  Failure = 2,
 }
 
 /** @internal What a value begins with; the rest depends on it. */
@@ -41,6 +51,10 @@ export const enum ValueKind {
   Counts = 12,
   Claim = 13,
   Recipe = 14,
+  MultiRead = 15,
+  Paths = 16,
+  Count = 17,
+  Identities = 18,
 }
 
 /** @internal What an item of the inbox begins with. */
@@ -77,7 +91,13 @@ export interface NativeClient {
   sessionTimeoutMs(): number;
   renew(wake: () => void): NativeClient | NativeError;
 
-  create(path: string, data: Buffer | null, mode: number, acl: NativeAcl[]): Submitted;
+  create(
+    path: string,
+    data: Buffer | null,
+    mode: number,
+    acl: NativeAcl[],
+    ttlMs: number,
+  ): Submitted;
   delete(path: string, version: number): Submitted;
   exists(path: string, watch: boolean): Submitted;
   get(path: string, watch: boolean): Submitted;
@@ -87,9 +107,15 @@ export interface NativeClient {
   setAcl(path: string, acl: NativeAcl[], version: number): Submitted;
   sync(path: string): Submitted;
   multi(ops: NativeMultiOp[]): Submitted;
+  multiRead(ops: NativeReadOp[]): Submitted;
+  getEphemerals(prefix: string): Submitted;
+  getAllChildrenNumber(path: string): Submitted;
+  whoAmI(): Submitted;
   addAuth(scheme: string, auth: Buffer): Submitted;
   addWatch(path: string, mode: number): Submitted;
   removeWatches(watch: number): Submitted;
+  removeAllWatches(path: string, watchType: number): Submitted;
+  checkWatches(path: string, watchType: number): Submitted;
 
   electionCampaign(path: string, data: Buffer): Submitted;
   electionResign(recipe: number): Submitted;

@@ -1,18 +1,27 @@
 // How the native module's arrays become the records of the vocabulary, one function a value.
 
-import { MultiKind, type NativeAcl, type NativeStat, type NativeValue } from "./native";
+import { PinfoldError } from "./error";
+import {
+  MultiKind,
+  ReadKind,
+  type NativeAcl,
+  type NativeError,
+  type NativeStat,
+  type NativeValue,
+} from "./native";
 import type {
   Acl,
   AclResult,
   Children,
   Created,
   Data,
+  Identity,
   Leader,
   QueueCounts,
   Stat,
   TaskResult,
 } from "./vocabulary";
-import type { MultiResult } from "./multi";
+import type { MultiResult, ReadResult } from "./multi";
 
 // Every value begins with its kind, at index 0.
 
@@ -65,6 +74,35 @@ export function multi(value: NativeValue): MultiResult[] {
         return { op: "check" };
     }
   });
+}
+
+/** @internal */
+export function multiRead(value: NativeValue): ReadResult[] {
+  return (value[1] as unknown[][]).map((result): ReadResult => {
+    switch (result[0] as ReadKind) {
+      case ReadKind.Data:
+        return { op: "get", ...data(result) };
+      case ReadKind.Children:
+        return { op: "get_children", names: result[1] as string[] };
+      case ReadKind.Failure:
+        return { op: "error", error: PinfoldError.fromNative(result[1] as NativeError) };
+    }
+  });
+}
+
+/** @internal */
+export function paths(value: NativeValue): string[] {
+  return value[1] as string[];
+}
+
+/** @internal */
+export function count(value: NativeValue): number {
+  return value[1] as number;
+}
+
+/** @internal */
+export function identities(value: NativeValue): Identity[] {
+  return (value[1] as [string, string][]).map(([scheme, user]) => ({ scheme, user }));
 }
 
 /** @internal */

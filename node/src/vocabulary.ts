@@ -127,6 +127,10 @@ export const CreateMode = {
   EPHEMERAL_SEQUENTIAL: "ephemeral_sequential",
   /** Goes some time after its last child has gone. */
   CONTAINER: "container",
+  /** Goes when it has no children and its data have not been set for `ttl_ms`. */
+  PERSISTENT_WITH_TTL: "persistent_with_ttl",
+  /** Likewise; the name gets a ten-digit counter. */
+  PERSISTENT_SEQUENTIAL_WITH_TTL: "persistent_sequential_with_ttl",
 } as const;
 
 /** How a znode is created and when it goes. */
@@ -139,6 +143,8 @@ export const CREATE_MODE_VALUES: Record<CreateMode, number> = {
   persistent_sequential: 2,
   ephemeral_sequential: 3,
   container: 4,
+  persistent_with_ttl: 5,
+  persistent_sequential_with_ttl: 6,
 };
 
 /** @internal Names by the numbers of the native module. */
@@ -148,6 +154,8 @@ export const CREATE_MODE_NAMES: Record<number, CreateMode> = {
   2: "persistent_sequential",
   3: "ephemeral_sequential",
   4: "container",
+  5: "persistent_with_ttl",
+  6: "persistent_sequential_with_ttl",
 };
 
 /** What a lasting watch covers. */
@@ -173,6 +181,41 @@ export const WATCH_MODE_NAMES: Record<number, WatchMode> = {
   1: "persistent_recursive",
 };
 
+/** Which watches on a znode, by what they watch. */
+export const WatchType = {
+  /** One-shot watches of the list of children. */
+  CHILDREN: "children",
+  /** One-shot watches of the data, or of whether the znode exists. */
+  DATA: "data",
+  /** Every watch on the znode, the lasting ones included. */
+  ANY: "any",
+  /** Lasting watches of the znode. */
+  PERSISTENT: "persistent",
+  /** Lasting watches of everything below it too. */
+  PERSISTENT_RECURSIVE: "persistent_recursive",
+} as const;
+
+/** Which watches on a znode, by what they watch. */
+export type WatchType = (typeof WatchType)[keyof typeof WatchType];
+
+/** @internal Numbers of the native module. */
+export const WATCH_TYPE_VALUES: Record<WatchType, number> = {
+  children: 1,
+  data: 2,
+  any: 3,
+  persistent: 4,
+  persistent_recursive: 5,
+};
+
+/** @internal Names by the numbers of the native module. */
+export const WATCH_TYPE_NAMES: Record<number, WatchType> = {
+  1: "children",
+  2: "data",
+  3: "any",
+  4: "persistent",
+  5: "persistent_recursive",
+};
+
 /** What happened to a watched znode. */
 export const EventKind = {
   /** The znode was created. */
@@ -183,6 +226,12 @@ export const EventKind = {
   DATA_CHANGED: "data_changed",
   /** A child was created or deleted. */
   CHILDREN_CHANGED: "children_changed",
+  /** `remove_all_watches` removed this watch of data: its last event. */
+  DATA_WATCH_REMOVED: "data_watch_removed",
+  /** Likewise, of children. */
+  CHILD_WATCH_REMOVED: "child_watch_removed",
+  /** Likewise, a lasting one. */
+  PERSISTENT_WATCH_REMOVED: "persistent_watch_removed",
 } as const;
 
 /** What happened to a watched znode. */
@@ -194,6 +243,9 @@ export const EVENT_KIND_VALUES: Record<EventKind, number> = {
   deleted: 2,
   data_changed: 3,
   children_changed: 4,
+  data_watch_removed: 5,
+  child_watch_removed: 6,
+  persistent_watch_removed: 7,
 };
 
 /** @internal Names by the numbers of the native module. */
@@ -202,6 +254,9 @@ export const EVENT_KIND_NAMES: Record<number, EventKind> = {
   2: "deleted",
   3: "data_changed",
   4: "children_changed",
+  5: "data_watch_removed",
+  6: "child_watch_removed",
+  7: "persistent_watch_removed",
 };
 
 /** State of the client's session. */
@@ -424,6 +479,14 @@ export interface Acl {
   readonly id: string;
 }
 
+/** Who the server takes a connection for. */
+export interface Identity {
+  /** ip, digest, x509, sasl. */
+  readonly scheme: string;
+  /** Who, without secrets. */
+  readonly user: string;
+}
+
 /** A znode that was created. */
 export interface Created {
   /** Its full path, with the counter of a sequential one. */
@@ -520,7 +583,7 @@ export interface RecipeEvent {
 
 /** @internal Every operation, with its arguments in call order. */
 export const OPERATIONS: Record<string, readonly string[]> = {
-  create: ["path", "data", "mode", "acl"],
+  create: ["path", "data", "mode", "acl", "ttl_ms"],
   delete: ["path", "version"],
   exists: ["path", "watch"],
   get: ["path", "watch"],
@@ -530,9 +593,15 @@ export const OPERATIONS: Record<string, readonly string[]> = {
   set_acl: ["path", "acl", "version"],
   sync: ["path"],
   multi: ["ops"],
+  multi_read: ["ops"],
+  get_ephemerals: ["prefix"],
+  get_all_children_number: ["path"],
+  who_am_i: [],
   add_auth: ["scheme", "auth"],
   add_watch: ["path", "mode"],
   remove_watches: ["watch"],
+  remove_all_watches: ["path", "watch_type"],
+  check_watches: ["path", "watch_type"],
   election_campaign: ["path", "data"],
   election_resign: ["recipe"],
   election_leader: ["path"],

@@ -212,10 +212,10 @@ impl Tables {
         retired
     }
 
-    /// The watcher of an event; a one-shot one leaves the table.
-    pub(crate) fn watcher(&mut self, watch: u64) -> Option<Arc<Watcher>> {
+    /// The watcher of an event; it leaves the table if it is a one-shot one, or with the last.
+    pub(crate) fn watcher(&mut self, watch: u64, last: bool) -> Option<Arc<Watcher>> {
         let watcher = self.watchers.get(&watch)?.clone();
-        if watcher.once {
+        if watcher.once || last {
             self.watchers.remove(&watch);
         }
         Some(watcher)

@@ -149,7 +149,7 @@ impl Client {
                 let _ = registry::remove::<Reply>(handle);
             }
             Item::Watch { watch, event } => {
-                let watcher = lock(&self.tables).watcher(watch);
+                let watcher = lock(&self.tables).watcher(watch, event.kind.is_removal());
                 if let Some(watcher) = watcher {
                     watcher.call(watch, &event);
                 }

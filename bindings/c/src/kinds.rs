@@ -23,6 +23,11 @@ pub struct pinfold_multi_t {
     _opaque: (),
 }
 
+/// Reads that will be made by one request.
+pub struct pinfold_multi_read_t {
+    _opaque: (),
+}
+
 /// An embedded server.
 pub struct pinfold_server_t {
     _opaque: (),
@@ -51,8 +56,8 @@ pub type pinfold_state_fn =
     Option<extern "C" fn(user_data: *mut c_void, client: *mut pinfold_client_t, state: i32)>;
 
 /// What is called when a watch fires. Lent for the call that arms the watch; the user_data is
-/// released after the last event: that of a one-shot watch, the removal of a lasting one, or the
-/// end of the client.
+/// released after the last event: that of a one-shot watch, the removal of a lasting one (after a
+/// `PINFOLD_EVENT_` that tells of it, if that was by path), or the end of the client.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct pinfold_watcher_t {
@@ -317,6 +322,9 @@ pub(crate) fn event_kind(kind: EventKind) -> i32 {
         EventKind::Deleted => 2,
         EventKind::DataChanged => 3,
         EventKind::ChildrenChanged => 4,
+        EventKind::DataWatchRemoved => 5,
+        EventKind::ChildWatchRemoved => 6,
+        EventKind::PersistentWatchRemoved => 7,
     }
 }
 
@@ -328,6 +336,8 @@ pub(crate) fn create_mode(mode: i32) -> Option<CreateMode> {
         2 => Some(CreateMode::PersistentSequential),
         3 => Some(CreateMode::EphemeralSequential),
         4 => Some(CreateMode::Container),
+        5 => Some(CreateMode::PersistentTtl),
+        6 => Some(CreateMode::PersistentSequentialTtl),
         _ => None,
     }
 }
@@ -378,6 +388,9 @@ mod tests {
             (EventKind::Deleted, "deleted"),
             (EventKind::DataChanged, "data_changed"),
             (EventKind::ChildrenChanged, "children_changed"),
+            (EventKind::DataWatchRemoved, "data_watch_removed"),
+            (EventKind::ChildWatchRemoved, "child_watch_removed"),
+            (EventKind::PersistentWatchRemoved, "persistent_watch_removed"),
         ];
         for (kind, name) in kinds {
             assert_eq!(event_kind(kind), number("event_kind", name));
@@ -393,6 +406,14 @@ mod tests {
         assert_eq!(mode("persistent_sequential"), Some(CreateMode::PersistentSequential));
         assert_eq!(mode("ephemeral_sequential"), Some(CreateMode::EphemeralSequential));
         assert_eq!(mode("container"), Some(CreateMode::Container));
+        assert_eq!(mode("persistent_with_ttl"), Some(CreateMode::PersistentTtl));
+        let sequential = mode("persistent_sequential_with_ttl");
+        assert_eq!(sequential, Some(CreateMode::PersistentSequentialTtl));
+        let of_type = |name| pinfold_glue::WatcherType::from_i32(number("watch_type", name));
+        assert_eq!(of_type("children"), Some(pinfold_glue::WatcherType::Children));
+        assert_eq!(of_type("data"), Some(pinfold_glue::WatcherType::Data));
+        assert_eq!(of_type("any"), Some(pinfold_glue::WatcherType::Any));
+        assert_eq!(of_type("persistent"), Some(pinfold_glue::WatcherType::Persistent));
         let mode = |name| watch_mode(number("watch_mode", name));
         assert_eq!(mode("persistent"), Some(WatchMode::Persistent));
         assert_eq!(mode("persistent_recursive"), Some(WatchMode::PersistentRecursive));

@@ -70,6 +70,31 @@ pub extern "C" fn pinfold_multi_create(
             data: data.nullable(data_length, "data")?,
             mode: mode_of(mode)?,
             acl: acl.copied(acl_count)?,
+            ttl_ms: 0,
+        })
+    })
+}
+
+/// Adds a create with a time to live; arguments as in `pinfold_client_create_ttl`. They are copied.
+/// Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_multi_create_ttl(
+    multi: *mut pinfold_multi_t,
+    path: CText,
+    data: CBytes,
+    data_length: usize,
+    mode: i32,
+    ttl_ms: i64,
+    acl: CAcls,
+    acl_count: usize,
+) -> pinfold_status_t {
+    add(multi, || {
+        Ok(MultiOp::Create {
+            path: path.required("path")?,
+            data: data.nullable(data_length, "data")?,
+            mode: mode_of(mode)?,
+            acl: acl.copied(acl_count)?,
+            ttl_ms,
         })
     })
 }

@@ -8,6 +8,7 @@
 use crate::dispatch::Client;
 use crate::failure::{FORKED, Failure, INVALID_HANDLE};
 use crate::multi::Multi;
+use crate::multi_read::MultiRead;
 use crate::reply::Reply;
 use crate::server::Server;
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ pub(crate) enum Object {
     Client(Arc<Client>),
     Reply(Arc<Reply>),
     Multi(Arc<Multi>),
+    MultiRead(Arc<MultiRead>),
     Server(Arc<Server>),
 }
 
@@ -54,6 +56,7 @@ macro_rules! handled {
 handled!(Client, crate::kinds::pinfold_client_t, "client");
 handled!(Reply, crate::kinds::pinfold_reply_t, "reply");
 handled!(Multi, crate::kinds::pinfold_multi_t, "multi");
+handled!(MultiRead, crate::kinds::pinfold_multi_read_t, "multi read");
 handled!(Server, crate::kinds::pinfold_server_t, "server");
 
 /// The handles of one process.

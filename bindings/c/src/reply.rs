@@ -8,8 +8,9 @@ use crate::kinds::{
     pinfold_acl_t, pinfold_counts_t, pinfold_reply_t, pinfold_stat_t, pinfold_status_t,
 };
 use crate::registry;
+use crate::result::PartResult;
 use bytes::Bytes;
-use pinfold_glue::{Acl, MultiResult, Value};
+use pinfold_glue::{Acl, ClientInfo, Value};
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -24,8 +25,12 @@ pub(crate) struct Reply {
     stat: Option<pinfold_stat_t>,
     data: Option<Bytes>,
     names: Vec<CString>,
+    paths: Vec<CString>,
     acl: Vec<Entry>,
-    results: Vec<PartResult>,
+    pub(crate) results: Vec<PartResult>,
+    count: Option<i32>,
+    /// Scheme and user.
+    identities: Vec<(CString, CString)>,
     recipe: u64,
     token: i64,
     task: Option<CString>,
@@ -39,12 +44,6 @@ struct Entry {
     perms: i32,
     scheme: CString,
     id: CString,
-}
-
-/// The result of one operation of a multi.
-struct PartResult {
-    path: Option<CString>,
-    stat: Option<pinfold_stat_t>,
 }
 
 impl Reply {
@@ -80,6 +79,15 @@ impl Reply {
             }
             Value::Multi(results) => {
                 self.results = results.iter().map(PartResult::from).collect();
+            }
+            Value::MultiRead(results) => {
+                self.results = results.into_iter().map(PartResult::from).collect();
+            }
+            Value::Paths(paths) => self.paths = paths.iter().map(|path| c_string(path)).collect(),
+            Value::Count(count) => self.count = Some(count),
+            Value::Identities(identities) => {
+                let identity = |one: &ClientInfo| (c_string(&one.scheme), c_string(&one.user));
+                self.identities = identities.iter().map(identity).collect();
             }
             recipe => self.fill_from_recipe(recipe),
         }
@@ -136,20 +144,12 @@ impl From<&Acl> for Entry {
     }
 }
 
-impl From<&MultiResult> for PartResult {
-    fn from(result: &MultiResult) -> PartResult {
-        match result {
-            MultiResult::Created { path, stat } => {
-                PartResult { path: Some(c_string(path)), stat: Some(stat.into()) }
-            }
-            MultiResult::Stat(stat) => PartResult { path: None, stat: Some(stat.into()) },
-            MultiResult::Deleted | MultiResult::Checked => PartResult { path: None, stat: None },
-        }
-    }
-}
-
 /// Reads a field; what cannot be read is `otherwise`.
-fn field<T>(reply: *const pinfold_reply_t, otherwise: T, read: impl FnOnce(&Reply) -> T) -> T {
+pub(crate) fn field<T>(
+    reply: *const pinfold_reply_t,
+    otherwise: T,
+    read: impl FnOnce(&Reply) -> T,
+) -> T {
     match caught(|| Ok(read(&*registry::get::<Reply>(reply)?))) {
         Ok(value) => value,
         Err(failure) => {
@@ -159,7 +159,7 @@ fn field<T>(reply: *const pinfold_reply_t, otherwise: T, read: impl FnOnce(&Repl
     }
 }
 
-fn pointer(text: Option<&CString>) -> *const c_char {
+pub(crate) fn pointer(text: Option<&CString>) -> *const c_char {
     text.map_or(ptr::null(), |text| text.as_ptr())
 }
 
@@ -233,7 +233,7 @@ pub extern "C" fn pinfold_reply_stat(
     field(reply, 0, |reply| copy_out(reply.stat, stat))
 }
 
-fn copy_out<T>(value: Option<T>, target: Option<&mut MaybeUninit<T>>) -> i32 {
+pub(crate) fn copy_out<T>(value: Option<T>, target: Option<&mut MaybeUninit<T>>) -> i32 {
     let found = value.is_some();
     if let (Some(value), Some(target)) = (value, target) {
         target.write(value);
@@ -274,6 +274,58 @@ pub extern "C" fn pinfold_reply_child(
     field(reply, ptr::null(), |reply| pointer(reply.names.get(index)))
 }
 
+/// Number of paths that get_ephemerals found.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_path_count(reply: *const pinfold_reply_t) -> usize {
+    field(reply, 0, |reply| reply.paths.len())
+}
+
+/// A path that get_ephemerals found; NULL at and after `pinfold_reply_path_count`. Sorted. Valid as
+/// long as the reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_path_at(
+    reply: *const pinfold_reply_t,
+    index: usize,
+) -> *const c_char {
+    field(reply, ptr::null(), |reply| pointer(reply.paths.get(index)))
+}
+
+/// What get_all_children_number counted; -1 if that does not apply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_all_children_number(reply: *const pinfold_reply_t) -> i32 {
+    field(reply, -1, |reply| reply.count.unwrap_or(-1))
+}
+
+/// Number of identities that who_am_i found.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_identity_count(reply: *const pinfold_reply_t) -> usize {
+    field(reply, 0, |reply| reply.identities.len())
+}
+
+/// Scheme of an identity; NULL at and after `pinfold_reply_identity_count`. Valid as long as the
+/// reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_identity_scheme(
+    reply: *const pinfold_reply_t,
+    index: usize,
+) -> *const c_char {
+    field(reply, ptr::null(), |reply| {
+        pointer(reply.identities.get(index).map(|identity| &identity.0))
+    })
+}
+
+/// Who an identity is, in the form of its scheme and without secrets; NULL at and after
+/// `pinfold_reply_identity_count`. Valid as long as the reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_identity_user(
+    reply: *const pinfold_reply_t,
+    index: usize,
+) -> *const c_char {
+    field(reply, ptr::null(), |reply| {
+        pointer(reply.identities.get(index).map(|identity| &identity.1))
+    })
+}
+
 /// Number of entries that get_acl found.
 #[unsafe(no_mangle)]
 pub extern "C" fn pinfold_reply_acl_count(reply: *const pinfold_reply_t) -> usize {
@@ -296,34 +348,6 @@ pub extern "C" fn pinfold_reply_acl(
         });
         copy_out(entry, acl)
     })
-}
-
-/// Number of results of a multi that was applied.
-#[unsafe(no_mangle)]
-pub extern "C" fn pinfold_reply_result_count(reply: *const pinfold_reply_t) -> usize {
-    field(reply, 0, |reply| reply.results.len())
-}
-
-/// Path that a create of a multi created; NULL for other operations. Valid as long as the reply.
-#[unsafe(no_mangle)]
-pub extern "C" fn pinfold_reply_result_path(
-    reply: *const pinfold_reply_t,
-    index: usize,
-) -> *const c_char {
-    field(reply, ptr::null(), |reply| {
-        pointer(reply.results.get(index).and_then(|result| result.path.as_ref()))
-    })
-}
-
-/// Copies the stat after a create or set of a multi to `stat` and returns 1; returns 0 and leaves
-/// it alone for other operations.
-#[unsafe(no_mangle)]
-pub extern "C" fn pinfold_reply_result_stat(
-    reply: *const pinfold_reply_t,
-    index: usize,
-    stat: Option<&mut MaybeUninit<pinfold_stat_t>>,
-) -> i32 {
-    field(reply, 0, |reply| copy_out(reply.results.get(index).and_then(|result| result.stat), stat))
 }
 
 /// Handle of the recipe that was started: a leadership, a claim, a master, a worker; 0 for none.

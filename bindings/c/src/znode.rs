@@ -13,8 +13,8 @@ use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
 /// Creates a znode. `data` NULL with length 0 is null data. `mode` is a `PINFOLD_CREATE_MODE_`
-/// value. `acl` NULL with count 0 lets everyone do everything. The reply has the path, with the
-/// counter of a sequential one, and the stat.
+/// value without a time to live. `acl` NULL with count 0 lets everyone do everything. The reply
+/// has the path, with the counter of a sequential one, and the stat.
 ///
 /// Errors: `PINFOLD_ERR_NODE_EXISTS`, `PINFOLD_ERR_NO_NODE` without a parent,
 /// `PINFOLD_ERR_NO_CHILDREN_FOR_EPHEMERALS`, `PINFOLD_ERR_NO_AUTH`, `PINFOLD_ERR_INVALID_ACL`.
@@ -37,6 +37,7 @@ pub extern "C" fn pinfold_client_create(
             data: data.nullable(data_length, "data")?,
             mode: mode_of(mode)?,
             acl: acl.copied(acl_count)?,
+            ttl_ms: 0,
         })
     })
 }
@@ -65,6 +66,67 @@ pub extern "C" fn pinfold_client_create_async(
             data: data.nullable(data_length, "data")?,
             mode: mode_of(mode)?,
             acl: acl.copied(acl_count)?,
+            ttl_ms: 0,
+        })
+    })
+}
+
+/// As `pinfold_client_create`, for the two modes with a time to live: the znode goes when it has
+/// no children and its data have not been set for `ttl_ms` milliseconds, 1 to 2^40 - 1.
+///
+/// Errors: those of `pinfold_client_create`; `PINFOLD_ERR_BAD_ARGUMENTS` for a `ttl_ms` out of its
+/// range; `PINFOLD_ERR_UNIMPLEMENTED` where the server's extended types are not enabled.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_client_create_ttl(
+    client: *mut pinfold_client_t,
+    path: CText,
+    data: CBytes,
+    data_length: usize,
+    mode: i32,
+    ttl_ms: i64,
+    acl: CAcls,
+    acl_count: usize,
+    timeout_ms: i64,
+    reply: Option<&mut MaybeUninit<*mut pinfold_reply_t>>,
+) -> pinfold_status_t {
+    let armed = Armed::Nothing;
+    call(client, timeout_ms, reply, armed, || {
+        Ok(Op::Create {
+            path: path.required("path")?,
+            data: data.nullable(data_length, "data")?,
+            mode: mode_of(mode)?,
+            acl: acl.copied(acl_count)?,
+            ttl_ms,
+        })
+    })
+}
+
+/// Asynchronous form of `pinfold_client_create_ttl`: returns at once, and the callback gets the
+/// reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+/// not called.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_client_create_ttl_async(
+    client: *mut pinfold_client_t,
+    path: CText,
+    data: CBytes,
+    data_length: usize,
+    mode: i32,
+    ttl_ms: i64,
+    acl: CAcls,
+    acl_count: usize,
+    callback: pinfold_reply_fn,
+    user_data: *mut c_void,
+    destroy: pinfold_destroy_fn,
+) -> pinfold_status_t {
+    let completion = Completion::new(callback, user_data, destroy);
+    let armed = Armed::Nothing;
+    submit(client, completion, armed, || {
+        Ok(Op::Create {
+            path: path.required("path")?,
+            data: data.nullable(data_length, "data")?,
+            mode: mode_of(mode)?,
+            acl: acl.copied(acl_count)?,
+            ttl_ms,
         })
     })
 }
@@ -261,6 +323,40 @@ pub extern "C" fn pinfold_client_get_children_async(
     })
 }
 
+/// Counts the znodes below a znode, at any depth: `pinfold_reply_all_children_number`.
+///
+/// Errors: `PINFOLD_ERR_NO_NODE`, `PINFOLD_ERR_NO_AUTH`.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_client_get_all_children_number(
+    client: *mut pinfold_client_t,
+    path: CText,
+    timeout_ms: i64,
+    reply: Option<&mut MaybeUninit<*mut pinfold_reply_t>>,
+) -> pinfold_status_t {
+    let armed = Armed::Nothing;
+    call(client, timeout_ms, reply, armed, || {
+        Ok(Op::GetAllChildrenNumber { path: path.required("path")? })
+    })
+}
+
+/// Asynchronous form of `pinfold_client_get_all_children_number`: returns at once, and the
+/// callback gets the reply. A status other than `PINFOLD_OK` means that nothing was submitted and
+/// the callback is not called.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_client_get_all_children_number_async(
+    client: *mut pinfold_client_t,
+    path: CText,
+    callback: pinfold_reply_fn,
+    user_data: *mut c_void,
+    destroy: pinfold_destroy_fn,
+) -> pinfold_status_t {
+    let completion = Completion::new(callback, user_data, destroy);
+    let armed = Armed::Nothing;
+    submit(client, completion, armed, || {
+        Ok(Op::GetAllChildrenNumber { path: path.required("path")? })
+    })
+}
+
 /// Reads a znode's access control list: the reply has its entries and the stat.
 ///
 /// Errors: `PINFOLD_ERR_NO_NODE`, `PINFOLD_ERR_NO_AUTH`.
@@ -360,51 +456,6 @@ pub extern "C" fn pinfold_client_sync_async(
     let completion = Completion::new(callback, user_data, destroy);
     let armed = Armed::Nothing;
     submit(client, completion, armed, || Ok(Op::Sync { path: path.required("path")? }))
-}
-
-/// Adds credentials to the session; they are given again at every reconnection. For the scheme
-/// digest they are `user:password`.
-///
-/// Errors: `PINFOLD_ERR_AUTH_FAILED`, which ends the session.
-#[unsafe(no_mangle)]
-pub extern "C" fn pinfold_client_add_auth(
-    client: *mut pinfold_client_t,
-    scheme: CText,
-    auth: CBytes,
-    auth_length: usize,
-    timeout_ms: i64,
-    reply: Option<&mut MaybeUninit<*mut pinfold_reply_t>>,
-) -> pinfold_status_t {
-    let armed = Armed::Nothing;
-    call(client, timeout_ms, reply, armed, || {
-        Ok(Op::AddAuth {
-            scheme: scheme.required("scheme")?,
-            auth: auth.copied(auth_length, "auth")?,
-        })
-    })
-}
-
-/// Asynchronous form of `pinfold_client_add_auth`: returns at once, and the callback gets the
-/// reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
-/// called.
-#[unsafe(no_mangle)]
-pub extern "C" fn pinfold_client_add_auth_async(
-    client: *mut pinfold_client_t,
-    scheme: CText,
-    auth: CBytes,
-    auth_length: usize,
-    callback: pinfold_reply_fn,
-    user_data: *mut c_void,
-    destroy: pinfold_destroy_fn,
-) -> pinfold_status_t {
-    let completion = Completion::new(callback, user_data, destroy);
-    let armed = Armed::Nothing;
-    submit(client, completion, armed, || {
-        Ok(Op::AddAuth {
-            scheme: scheme.required("scheme")?,
-            auth: auth.copied(auth_length, "auth")?,
-        })
-    })
 }
 
 pub(crate) fn mode_of(mode: i32) -> Result<pinfold_glue::CreateMode, Failure> {

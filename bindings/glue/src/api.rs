@@ -104,12 +104,18 @@ pub enum Kind {
     CreateMode,
     /// `watch_mode` enumeration.
     WatchMode,
+    /// `watch_type` enumeration.
+    WatchType,
     /// List of ACL records.
     AclList,
     /// List of multi sub-operations.
     MultiOps,
     /// List of multi results.
     MultiResults,
+    /// List of multi_read sub-operations.
+    ReadOps,
+    /// List of identity records.
+    IdentityList,
     /// Id of a watch: the ticket of the operation that armed it.
     Watch,
     /// Handle of a running recipe.

@@ -182,6 +182,16 @@ impl Client {
     /// `NOT_CONNECTED` when `connect_timeout_ms` passed first, `AUTH_FAILED`, `SESSION_EXPIRED`,
     /// `CLOSED`, `FORKED`.
     pub fn wait_connected(&self) -> Result<(), Error> {
+        let connecting = self.begin_connecting()?;
+        connecting.wait(None).unwrap_or_else(|| Err(Error::timeout()))
+    }
+
+    /// Begins to wait until the session is served for the first time, in pieces: for hosts that
+    /// have to look at something else now and then while they wait, such as signals.
+    ///
+    /// # Errors
+    /// `FORKED`.
+    pub fn begin_connecting(&self) -> Result<Connecting, Error> {
         self.0.owner.check()?;
         let session = self.0.session.clone();
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
@@ -189,10 +199,7 @@ impl Client {
             // A caller that has gone needs no answer.
             let _ = sender.send(session.connected().await);
         });
-        receiver
-            .recv()
-            .map_err(|_| Error::panic("the waiting task ended early"))?
-            .map_err(Into::into)
+        Ok(Connecting(receiver))
     }
 
     /// The session's id; 0 before the first connection.
@@ -237,6 +244,31 @@ impl Client {
         self.close();
         if self.0.owner.check().is_ok() {
             self.0.inbox.wait_closed(timeout);
+        }
+    }
+}
+
+/// A first connection that somebody waits for.
+pub struct Connecting(std::sync::mpsc::Receiver<Result<(), core::Error>>);
+
+impl Connecting {
+    /// Waits until the session is served, or will not be, which comes once; `None` when the time
+    /// limit passed first.
+    ///
+    /// # Errors
+    /// Those of [`Client::wait_connected`].
+    pub fn wait(&self, timeout: Option<Duration>) -> Option<Result<(), Error>> {
+        use std::sync::mpsc::RecvTimeoutError;
+        let received = match timeout {
+            Some(timeout) => self.0.recv_timeout(timeout),
+            None => self.0.recv().map_err(RecvTimeoutError::from),
+        };
+        match received {
+            Ok(connected) => Some(connected.map_err(Into::into)),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => {
+                Some(Err(Error::panic("the waiting task ended early")))
+            }
         }
     }
 }

@@ -21,13 +21,13 @@ mod server;
 mod value;
 mod waker;
 
-pub use client::{Call, Client, Ticket};
+pub use client::{Call, Client, Connecting, Ticket};
 pub use error::{Error, Outcome, name_of};
 pub use op::Op;
 pub use options::Options;
 pub use pinfold_client::{
-    Acl, AddWatchMode, CreateMode, EventKind, Id, MultiOp, MultiResult, SessionState, Stat,
-    WatchEvent,
+    Acl, AddWatchMode, ClientInfo, CreateMode, EventKind, Id, MultiOp, MultiResult, ReadOp,
+    ReadResult, SessionState, Stat, WatchEvent, WatcherType,
 };
 #[cfg(feature = "embedded")]
 pub use server::{Server, ServerOptions};

@@ -1,13 +1,13 @@
 //! What a host can ask for: one variant per operation of the table, with its arguments.
 
 use bytes::Bytes;
-use pinfold_client::{Acl, AddWatchMode, CreateMode, MultiOp, Request};
+use pinfold_client::{Acl, AddWatchMode, CreateMode, MultiOp, ReadOp, Request, WatcherType};
 
 /// An operation with its arguments. Names, defaults and meaning are in [`crate::api`].
 #[derive(Debug, Clone)]
 #[allow(missing_docs)] // the arguments' docs are the table's
 pub enum Op {
-    Create { path: String, data: Option<Bytes>, mode: CreateMode, acl: Vec<Acl> },
+    Create { path: String, data: Option<Bytes>, mode: CreateMode, acl: Vec<Acl>, ttl_ms: i64 },
     Delete { path: String, version: i32 },
     Exists { path: String, watch: bool },
     Get { path: String, watch: bool },
@@ -17,9 +17,15 @@ pub enum Op {
     SetAcl { path: String, acl: Vec<Acl>, version: i32 },
     Sync { path: String },
     Multi { ops: Vec<MultiOp> },
+    MultiRead { ops: Vec<ReadOp> },
+    GetEphemerals { prefix: String },
+    GetAllChildrenNumber { path: String },
+    WhoAmI,
     AddAuth { scheme: String, auth: Bytes },
     AddWatch { path: String, mode: AddWatchMode },
     RemoveWatches { watch: u64 },
+    RemoveAllWatches { path: String, watch_type: WatcherType },
+    CheckWatches { path: String, watch_type: WatcherType },
     ElectionCampaign { path: String, data: Bytes },
     ElectionResign { recipe: u64 },
     ElectionLeader { path: String },
@@ -80,9 +86,15 @@ impl Op {
             Op::SetAcl { .. } => "set_acl",
             Op::Sync { .. } => "sync",
             Op::Multi { .. } => "multi",
+            Op::MultiRead { .. } => "multi_read",
+            Op::GetEphemerals { .. } => "get_ephemerals",
+            Op::GetAllChildrenNumber { .. } => "get_all_children_number",
+            Op::WhoAmI => "who_am_i",
             Op::AddAuth { .. } => "add_auth",
             Op::AddWatch { .. } => "add_watch",
             Op::RemoveWatches { .. } => "remove_watches",
+            Op::RemoveAllWatches { .. } => "remove_all_watches",
+            Op::CheckWatches { .. } => "check_watches",
             Op::ElectionCampaign { .. } => "election_campaign",
             Op::ElectionResign { .. } => "election_resign",
             Op::ElectionLeader { .. } => "election_leader",
@@ -105,21 +117,6 @@ impl Op {
     pub(crate) fn into_carrier(self) -> Carrier {
         use Carrier::{Recipe, Session};
         match self {
-            Op::Create { path, data, mode, acl } => {
-                Session(Request::Create { path, data, mode, acl })
-            }
-            Op::Delete { path, version } => Session(Request::Delete { path, version }),
-            Op::Exists { path, watch } => Session(Request::Exists { path, watch }),
-            Op::Get { path, watch } => Session(Request::GetData { path, watch }),
-            Op::Set { path, data, version } => Session(Request::SetData { path, data, version }),
-            Op::GetChildren { path, watch } => Session(Request::GetChildren { path, watch }),
-            Op::GetAcl { path } => Session(Request::GetAcl { path }),
-            Op::SetAcl { path, acl, version } => Session(Request::SetAcl { path, acl, version }),
-            Op::Sync { path } => Session(Request::Sync { path }),
-            Op::Multi { ops } => Session(Request::Multi { ops }),
-            Op::AddAuth { scheme, auth } => Session(Request::AddAuth { scheme, auth }),
-            Op::AddWatch { path, mode } => Session(Request::AddWatch { path, mode }),
-            Op::RemoveWatches { watch } => Session(Request::RemoveWatches { ticket: watch }),
             Op::ElectionCampaign { path, data } => Recipe(RecipeOp::Campaign { path, data }),
             Op::ElectionResign { recipe } => Recipe(RecipeOp::Resign { recipe }),
             Op::ElectionLeader { path } => Recipe(RecipeOp::Leader { path }),
@@ -146,6 +143,38 @@ impl Op {
                 Recipe(RecipeOp::WorkerFail { recipe, task, reason })
             }
             Op::WorkerStop { recipe } => Recipe(RecipeOp::WorkerStop { recipe }),
+            session => Session(session.into_request()),
+        }
+    }
+
+    /// The request of an operation of the session, which every operation is that no recipe is.
+    fn into_request(self) -> Request {
+        match self {
+            Op::Create { path, data, mode, acl, ttl_ms } => {
+                Request::Create { path, data, mode, acl, ttl_ms }
+            }
+            Op::Delete { path, version } => Request::Delete { path, version },
+            Op::Exists { path, watch } => Request::Exists { path, watch },
+            Op::Get { path, watch } => Request::GetData { path, watch },
+            Op::Set { path, data, version } => Request::SetData { path, data, version },
+            Op::GetChildren { path, watch } => Request::GetChildren { path, watch },
+            Op::GetAcl { path } => Request::GetAcl { path },
+            Op::SetAcl { path, acl, version } => Request::SetAcl { path, acl, version },
+            Op::Sync { path } => Request::Sync { path },
+            Op::Multi { ops } => Request::Multi { ops },
+            Op::MultiRead { ops } => Request::MultiRead { ops },
+            Op::GetEphemerals { prefix } => Request::GetEphemerals { prefix },
+            Op::GetAllChildrenNumber { path } => Request::GetAllChildrenNumber { path },
+            Op::AddAuth { scheme, auth } => Request::AddAuth { scheme, auth },
+            Op::AddWatch { path, mode } => Request::AddWatch { path, mode },
+            Op::RemoveWatches { watch } => Request::RemoveWatches { ticket: watch },
+            Op::RemoveAllWatches { path, watch_type } => {
+                Request::RemoveAllWatches { path, kind: watch_type }
+            }
+            Op::CheckWatches { path, watch_type } => {
+                Request::CheckWatches { path, kind: watch_type }
+            }
+            _ => Request::WhoAmI,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What comes back: values of completions, and the items of the inbox.
 
 use bytes::Bytes;
-use pinfold_client::{Acl, MultiResult, Response, SessionState, Stat, WatchEvent};
+use pinfold_client::{
+    Acl, ClientInfo, MultiResult, ReadResult, Response, SessionState, Stat, WatchEvent,
+};
 
 use crate::Error;
 
@@ -10,19 +12,49 @@ use crate::Error;
 #[allow(missing_docs)] // the fields' docs are the table's
 pub enum Value {
     Done,
-    Created { path: String, stat: Stat },
+    Created {
+        path: String,
+        stat: Stat,
+    },
     Exists(Option<Stat>),
-    Data { data: Option<Bytes>, stat: Stat },
+    Data {
+        data: Option<Bytes>,
+        stat: Stat,
+    },
     Stat(Stat),
-    Children { names: Vec<String>, stat: Stat },
-    Acl { acl: Vec<Acl>, stat: Stat },
+    Children {
+        names: Vec<String>,
+        stat: Stat,
+    },
+    Acl {
+        acl: Vec<Acl>,
+        stat: Stat,
+    },
     Multi(Vec<MultiResult>),
-    Leadership { recipe: u64, token: i64 },
+    /// Each read succeeds or fails by itself.
+    MultiRead(Vec<Result<ReadResult, Error>>),
+    Paths(Vec<String>),
+    Count(i32),
+    Identities(Vec<ClientInfo>),
+    Leadership {
+        recipe: u64,
+        token: i64,
+    },
     Leader(Option<Leader>),
     Task(String),
-    TaskResult { task: String, attempt: u32, worker: String, result: Bytes },
+    TaskResult {
+        task: String,
+        attempt: u32,
+        worker: String,
+        result: Bytes,
+    },
     Counts(QueueCounts),
-    Claim { recipe: u64, task: String, payload: Bytes, attempt: u32 },
+    Claim {
+        recipe: u64,
+        task: String,
+        payload: Bytes,
+        attempt: u32,
+    },
     Recipe(u64),
 }
 
@@ -36,6 +68,13 @@ impl From<Response> for Value {
             Response::Children { names, stat } => Value::Children { names, stat },
             Response::Acl { acl, stat } => Value::Acl { acl, stat },
             Response::Multi(results) => Value::Multi(results),
+            Response::MultiRead(results) => {
+                let result = |result: Result<_, pinfold_client::Error>| result.map_err(Error::from);
+                Value::MultiRead(results.into_iter().map(result).collect())
+            }
+            Response::Ephemerals(paths) => Value::Paths(paths),
+            Response::Count(count) => Value::Count(count),
+            Response::Identities(identities) => Value::Identities(identities),
             Response::Deleted | Response::Synced | Response::Done => Value::Done,
         }
     }

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use napi::bindgen_prelude::BufferSlice;
-use pinfold_glue::{Acl, AddWatchMode, CreateMode, Error, Id, MultiOp};
+use pinfold_glue::{Acl, AddWatchMode, CreateMode, Error, Id, MultiOp, ReadOp, WatcherType};
 
 /// `[perms, scheme, id]`.
 pub(crate) type AclEntry = (i32, String, String);
 
-/// `[kind, path, data, mode or version, acl]`.
-pub(crate) type MultiEntry<'env> = (u32, String, Option<BufferSlice<'env>>, i32, Vec<AclEntry>);
+/// `[kind, path, data, mode or version, acl, ttl_ms]`.
+pub(crate) type MultiEntry<'env> =
+    (u32, String, Option<BufferSlice<'env>>, i32, Vec<AclEntry>, i64);
 
 /// Copies: the caller may write to its buffer as soon as the call has returned.
 pub(crate) fn bytes(data: BufferSlice<'_>) -> Bytes {
@@ -30,12 +31,25 @@ pub(crate) fn watch_mode(value: i32) -> Result<AddWatchMode, Error> {
         .ok_or_else(|| Error::invalid_argument(format!("{value} is no watch mode")))
 }
 
+pub(crate) fn watch_type(value: i32) -> Result<WatcherType, Error> {
+    WatcherType::from_i32(value)
+        .ok_or_else(|| Error::invalid_argument(format!("{value} is no watch type")))
+}
+
+/// `[whether the children, else the data, path]`.
+pub(crate) fn read((children, path): (bool, String)) -> ReadOp {
+    if children { ReadOp::GetChildren { path } } else { ReadOp::GetData { path } }
+}
+
 /// The kinds are `MultiKind` of the package.
 pub(crate) fn multi(entry: MultiEntry<'_>) -> Result<MultiOp, Error> {
-    let (kind, path, data, number, entries) = entry;
+    let (kind, path, data, number, entries, ttl_ms) = entry;
     let data = data.map(bytes);
     Ok(match kind {
-        0 => MultiOp::Create { path, data, mode: create_mode(number)?, acl: acl(entries) },
+        0 => {
+            let (mode, acl) = (create_mode(number)?, acl(entries));
+            MultiOp::Create { path, data, mode, acl, ttl_ms }
+        }
         1 => MultiOp::Delete { path, version: number },
         2 => MultiOp::SetData { path, data, version: number },
         3 => MultiOp::Check { path, version: number },

@@ -122,11 +122,12 @@ impl NativeClient {
         data: Option<BufferSlice<'_>>,
         mode: i32,
         acl: Vec<AclEntry>,
+        ttl_ms: i64,
     ) -> Submitted {
         self.submit(|| {
             let mode = argument::create_mode(mode)?;
             let data = data.map(argument::bytes);
-            Ok(Op::Create { path, data, mode, acl: argument::acl(acl) })
+            Ok(Op::Create { path, data, mode, acl: argument::acl(acl), ttl_ms })
         })
     }
 
@@ -185,6 +186,44 @@ impl NativeClient {
             let ops = ops.into_iter().map(argument::multi).collect::<Result<_, _>>()?;
             Ok(Op::Multi { ops })
         })
+    }
+
+    /// The operation `multi_read`.
+    #[napi]
+    pub fn multi_read(&self, ops: Vec<(bool, String)>) -> Submitted {
+        self.submit(|| Ok(Op::MultiRead { ops: ops.into_iter().map(argument::read).collect() }))
+    }
+
+    /// The operation `get_ephemerals`.
+    #[napi]
+    pub fn get_ephemerals(&self, prefix: String) -> Submitted {
+        self.submit(|| Ok(Op::GetEphemerals { prefix }))
+    }
+
+    /// The operation `get_all_children_number`.
+    #[napi]
+    pub fn get_all_children_number(&self, path: String) -> Submitted {
+        self.submit(|| Ok(Op::GetAllChildrenNumber { path }))
+    }
+
+    /// The operation `who_am_i`.
+    #[napi]
+    pub fn who_am_i(&self) -> Submitted {
+        self.submit(|| Ok(Op::WhoAmI))
+    }
+
+    /// The operation `remove_all_watches`.
+    #[napi]
+    pub fn remove_all_watches(&self, path: String, watch_type: i32) -> Submitted {
+        self.submit(|| {
+            Ok(Op::RemoveAllWatches { path, watch_type: argument::watch_type(watch_type)? })
+        })
+    }
+
+    /// The operation `check_watches`.
+    #[napi]
+    pub fn check_watches(&self, path: String, watch_type: i32) -> Submitted {
+        self.submit(|| Ok(Op::CheckWatches { path, watch_type: argument::watch_type(watch_type)? }))
     }
 
     /// The operation `add_auth`.

@@ -1,7 +1,9 @@
 //! Values of completions as arrays: the kind (`ValueKind` of the package), then the fields.
 
 use napi::bindgen_prelude::{Array, BufferSlice, Env, Null, i64n};
-use pinfold_glue::{Acl, MultiResult, Stat, Value};
+use pinfold_glue::{Acl, ClientInfo, Error, MultiResult, ReadResult, Stat, Value};
+
+use crate::error;
 
 /// The fields of a record `stat`, in the table's order.
 type StatFields = (i64n, i64n, i64n, i64n, i32, i32, i32, i64n, i32, i32, i64n);
@@ -56,6 +58,19 @@ pub(crate) fn array<'env>(env: &'env Env, value: Value) -> napi::Result<Array<'e
             }
             row!(env, 7, list)
         }
+        Value::MultiRead(results) => {
+            let mut list = env.create_array(results.len() as u32)?;
+            for (index, result) in results.into_iter().enumerate() {
+                list.set(index as u32, read_result(env, result)?)?;
+            }
+            row!(env, 15, list)
+        }
+        Value::Paths(paths) => row!(env, 16, paths),
+        Value::Count(count) => row!(env, 17, count),
+        Value::Identities(identities) => {
+            let identity = |identity: ClientInfo| (identity.scheme, identity.user);
+            row!(env, 18, identities.into_iter().map(identity).collect::<Vec<_>>())
+        }
         recipe => of_recipe(env, recipe),
     }
 }
@@ -90,5 +105,20 @@ fn multi_result<'env>(env: &'env Env, result: MultiResult) -> napi::Result<Array
         MultiResult::Deleted => row!(env, 1),
         MultiResult::Stat(of) => row!(env, 2, stat(&of)),
         MultiResult::Checked => row!(env, 3),
+    }
+}
+
+/// The kinds are `ReadKind` of the package.
+fn read_result<'env>(
+    env: &'env Env,
+    result: Result<ReadResult, Error>,
+) -> napi::Result<Array<'env>> {
+    match result {
+        Ok(ReadResult::Data { data: None, stat: of }) => row!(env, 0, Null, stat(&of)),
+        Ok(ReadResult::Data { data: Some(data), stat: of }) => {
+            row!(env, 0, BufferSlice::copy_from(env, data)?, stat(&of))
+        }
+        Ok(ReadResult::Children { names }) => row!(env, 1, names),
+        Err(failure) => row!(env, 2, error::fields(failure)),
     }
 }

@@ -1,7 +1,7 @@
 //! Arguments from Python: bytes, modes, access control lists, durations.
 
 use bytes::Bytes;
-use pinfold_glue::{Acl, AddWatchMode, CreateMode};
+use pinfold_glue::{Acl, AddWatchMode, CreateMode, WatcherType};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
@@ -51,6 +51,8 @@ pub(crate) fn create_mode(name: &str) -> PyResult<CreateMode> {
         "ephemeral" => CreateMode::Ephemeral,
         "ephemeral_sequential" => CreateMode::EphemeralSequential,
         "container" => CreateMode::Container,
+        "persistent_with_ttl" => CreateMode::PersistentTtl,
+        "persistent_sequential_with_ttl" => CreateMode::PersistentSequentialTtl,
         _ => return Err(PyValueError::new_err(format!("unknown create mode: {name}"))),
     })
 }
@@ -61,6 +63,18 @@ pub(crate) fn add_watch_mode(name: &str) -> PyResult<AddWatchMode> {
         "persistent" => AddWatchMode::Persistent,
         "persistent_recursive" => AddWatchMode::PersistentRecursive,
         _ => return Err(PyValueError::new_err(format!("unknown watch mode: {name}"))),
+    })
+}
+
+/// Which watches, by name.
+pub(crate) fn watch_type(name: &str) -> PyResult<WatcherType> {
+    Ok(match name {
+        "children" => WatcherType::Children,
+        "data" => WatcherType::Data,
+        "any" => WatcherType::Any,
+        "persistent" => WatcherType::Persistent,
+        "persistent_recursive" => WatcherType::PersistentRecursive,
+        _ => return Err(PyValueError::new_err(format!("unknown watch type: {name}"))),
     })
 }
 

@@ -7,6 +7,7 @@ use pinfold_glue as glue;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often a waiting call looks for signals, so that Ctrl-C ends it.
@@ -97,7 +98,19 @@ impl Client {
     }
 
     fn wait_connected(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.inner.wait_connected()).map_err(|error| raised(py, &error))
+        let begun = self.inner.begin_connecting();
+        let connecting = begun.map_err(|error| raised(py, &error))?;
+        // The other threads go on meanwhile; the receiver is for one thread at a time.
+        let connecting = Mutex::new(connecting);
+        loop {
+            let waited = py.detach(|| {
+                connecting.lock().unwrap_or_else(PoisonError::into_inner).wait(Some(SIGNALS))
+            });
+            match waited {
+                Some(connected) => return connected.map_err(|error| raised(py, &error)),
+                None => py.check_signals()?,
+            }
+        }
     }
 
     fn fd(&self, py: Python<'_>) -> PyResult<i32> {

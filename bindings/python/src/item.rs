@@ -62,5 +62,8 @@ fn event_kind(kind: EventKind) -> &'static str {
         EventKind::Deleted => "deleted",
         EventKind::DataChanged => "data_changed",
         EventKind::ChildrenChanged => "children_changed",
+        EventKind::DataWatchRemoved => "data_watch_removed",
+        EventKind::ChildWatchRemoved => "child_watch_removed",
+        EventKind::PersistentWatchRemoved => "persistent_watch_removed",
     }
 }

@@ -21,6 +21,7 @@ use pyo3::prelude::*;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<client::Client>()?;
     module.add_class::<multi::MultiOp>()?;
+    module.add_class::<multi::ReadOp>()?;
     module.add_class::<op::Op>()?;
     module.add_class::<server::Server>()?;
     module.add_class::<stat::Stat>()?;

@@ -1,4 +1,4 @@
-//! `MultiOp`: one step of a multi.
+//! `MultiOp`: one step of a multi; `ReadOp`: one of a multi read.
 
 use crate::argument::{self, Data};
 use pinfold_glue as glue;
@@ -15,21 +15,22 @@ impl MultiOp {
     /// Creates a node.
     #[staticmethod]
     #[pyo3(
-        signature = (path, data=Data::EMPTY, mode="persistent", acl=None),
-        text_signature = "(path, data=b'', mode='persistent', acl=None)"
+        signature = (path, data=Data::EMPTY, mode="persistent", acl=None, ttl_ms=0),
+        text_signature = "(path, data=b'', mode='persistent', acl=None, ttl_ms=0)"
     )]
     fn create(
         path: String,
         data: Data,
         mode: &str,
         acl: Option<&Bound<'_, PyAny>>,
+        ttl_ms: i64,
     ) -> PyResult<MultiOp> {
         let acl = match acl {
             Some(list) => argument::acl(list)?,
             None => glue::Acl::open_unsafe(),
         };
         let mode = argument::create_mode(mode)?;
-        Ok(MultiOp { inner: glue::MultiOp::Create { path, data: data.0, mode, acl } })
+        Ok(MultiOp { inner: glue::MultiOp::Create { path, data: data.0, mode, acl, ttl_ms } })
     }
 
     /// Deletes a node if its version is this one; -1 is any.
@@ -55,5 +56,30 @@ impl MultiOp {
 
     fn __repr__(&self) -> String {
         format!("MultiOp.{:?}", self.inner)
+    }
+}
+
+/// One read of `Client.multi_read`, which succeeds or fails by itself.
+#[pyclass(frozen, module = "pinfold")]
+pub(crate) struct ReadOp {
+    pub(crate) inner: glue::ReadOp,
+}
+
+#[pymethods]
+impl ReadOp {
+    /// Reads a node's data and stat.
+    #[staticmethod]
+    fn get(path: String) -> ReadOp {
+        ReadOp { inner: glue::ReadOp::GetData { path } }
+    }
+
+    /// Reads the names of a node's children.
+    #[staticmethod]
+    fn get_children(path: String) -> ReadOp {
+        ReadOp { inner: glue::ReadOp::GetChildren { path } }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("ReadOp.{:?}", self.inner)
     }
 }

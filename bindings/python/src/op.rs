@@ -1,7 +1,7 @@
 //! `Op`: an operation, ready to be submitted.
 
 use crate::argument::{self, Data};
-use crate::multi::MultiOp;
+use crate::multi::{MultiOp, ReadOp};
 use pinfold_glue as glue;
 use pyo3::prelude::*;
 
@@ -21,9 +21,15 @@ impl From<glue::Op> for Op {
 #[pymethods]
 impl Op {
     #[staticmethod]
-    fn create(path: String, data: Data, mode: &str, acl: &Bound<'_, PyAny>) -> PyResult<Op> {
+    fn create(
+        path: String,
+        data: Data,
+        mode: &str,
+        acl: &Bound<'_, PyAny>,
+        ttl_ms: i64,
+    ) -> PyResult<Op> {
         let mode = argument::create_mode(mode)?;
-        Ok(glue::Op::Create { path, data: data.0, mode, acl: argument::acl(acl)? }.into())
+        Ok(glue::Op::Create { path, data: data.0, mode, acl: argument::acl(acl)?, ttl_ms }.into())
     }
 
     #[staticmethod]
@@ -76,6 +82,30 @@ impl Op {
     }
 
     #[staticmethod]
+    fn multi_read(ops: &Bound<'_, PyAny>) -> PyResult<Op> {
+        let mut list = Vec::new();
+        for op in ops.try_iter()? {
+            list.push(op?.cast::<ReadOp>()?.get().inner.clone());
+        }
+        Ok(glue::Op::MultiRead { ops: list }.into())
+    }
+
+    #[staticmethod]
+    fn get_ephemerals(prefix: String) -> Op {
+        glue::Op::GetEphemerals { prefix }.into()
+    }
+
+    #[staticmethod]
+    fn get_all_children_number(path: String) -> Op {
+        glue::Op::GetAllChildrenNumber { path }.into()
+    }
+
+    #[staticmethod]
+    fn who_am_i() -> Op {
+        glue::Op::WhoAmI.into()
+    }
+
+    #[staticmethod]
     fn add_auth(scheme: String, auth: &Bound<'_, PyAny>) -> PyResult<Op> {
         Ok(glue::Op::AddAuth { scheme, auth: argument::data(auth)? }.into())
     }
@@ -88,6 +118,17 @@ impl Op {
     #[staticmethod]
     fn remove_watches(watch: u64) -> Op {
         glue::Op::RemoveWatches { watch }.into()
+    }
+
+    #[staticmethod]
+    fn remove_all_watches(path: String, watch_type: &str) -> PyResult<Op> {
+        let watch_type = argument::watch_type(watch_type)?;
+        Ok(glue::Op::RemoveAllWatches { path, watch_type }.into())
+    }
+
+    #[staticmethod]
+    fn check_watches(path: String, watch_type: &str) -> PyResult<Op> {
+        Ok(glue::Op::CheckWatches { path, watch_type: argument::watch_type(watch_type)? }.into())
     }
 
     #[staticmethod]

@@ -1,8 +1,9 @@
 //! What comes back, as plain Python objects: the package gives them their names.
 
+use crate::error;
 use crate::stat::Stat;
 use bytes::Bytes;
-use pinfold_glue::{MultiResult, Value};
+use pinfold_glue::{ClientInfo, Error, MultiResult, ReadResult, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
@@ -23,6 +24,13 @@ pub(crate) fn object<'py>(py: Python<'py>, value: Value) -> PyResult<Bound<'py, 
             any(py, (list, Stat::from(&stat)))
         }
         Value::Multi(results) => multi(py, results),
+        Value::MultiRead(results) => multi_read(py, results),
+        Value::Paths(paths) => any(py, paths),
+        Value::Count(count) => any(py, count),
+        Value::Identities(identities) => {
+            let identity = |identity: ClientInfo| (identity.scheme, identity.user);
+            any(py, identities.into_iter().map(identity).collect::<Vec<_>>())
+        }
         Value::Leadership { recipe, token } => any(py, (recipe, token)),
         Value::Leader(leader) => {
             any(py, leader.map(|leader| (bytes(py, &leader.data), leader.token)))
@@ -61,6 +69,24 @@ fn multi(py: Python<'_>, results: Vec<MultiResult>) -> PyResult<Bound<'_, PyAny>
             MultiResult::Created { path, stat } => any(py, (path, Stat::from(&stat)))?,
             MultiResult::Stat(stat) => any(py, Stat::from(&stat))?,
             MultiResult::Deleted | MultiResult::Checked => py.None().into_bound(py),
+        })?;
+    }
+    Ok(list.into_any())
+}
+
+/// Data and stat, a list of names, or an exception that is not raised.
+fn multi_read(
+    py: Python<'_>,
+    results: Vec<Result<ReadResult, Error>>,
+) -> PyResult<Bound<'_, PyAny>> {
+    let list = PyList::empty(py);
+    for result in results {
+        list.append(match result {
+            Ok(ReadResult::Data { data, stat }) => {
+                any(py, (data.map(|data| bytes(py, &data)), Stat::from(&stat)))?
+            }
+            Ok(ReadResult::Children { names }) => any(py, names)?,
+            Err(failure) => error::exception(py, &failure)?,
         })?;
     }
     Ok(list.into_any())

@@ -19,6 +19,8 @@ pub enum CreateMode {
     PersistentSequential,
     /// Ephemeral; the name gets a ten-digit counter.
     EphemeralSequential,
+    /// Goes some time after its last child has gone.
+    Container,
 }
 
 impl From<CreateMode> for glue::CreateMode {
@@ -28,6 +30,7 @@ impl From<CreateMode> for glue::CreateMode {
             CreateMode::Ephemeral => glue::CreateMode::Ephemeral,
             CreateMode::PersistentSequential => glue::CreateMode::PersistentSequential,
             CreateMode::EphemeralSequential => glue::CreateMode::EphemeralSequential,
+            CreateMode::Container => glue::CreateMode::Container,
         }
     }
 }
@@ -77,7 +80,7 @@ impl Client {
         mode: CreateMode,
     ) -> Result<String, PinfoldError> {
         let (data, acl) = (data.map(Into::into), Acl::open_unsafe());
-        match self.call(Op::Create { path, data, mode: mode.into(), acl })? {
+        match self.call(Op::Create { path, data, mode: mode.into(), acl, ttl_ms: 0 })? {
             Value::Created { path, .. } => Ok(path),
             other => Err(unexpected(&other)),
         }

@@ -326,9 +326,23 @@ mod tests {
         out.freeze()
     }
 
+    /// Under the chroot `/c` each request must have the bytes of its record.
+    fn agree(pairs: impl IntoIterator<Item = (Request, Bytes)>) {
+        for (request, record) in pairs {
+            assert_eq!(frame_of("/c", &request), record, "{request:?}");
+        }
+    }
+
+    fn path() -> String {
+        "/x".to_owned()
+    }
+
+    fn full() -> String {
+        "/c/x".to_owned()
+    }
+
     #[test]
-    fn requests_are_the_records_of_the_protocol() {
-        let (path, full) = (|| "/x".to_owned(), || "/c/x".to_owned());
+    fn creates_are_the_records_of_the_protocol() {
         let (data, acl) = (Some(Bytes::from_static(b"d")), Acl::creator_all());
         let create = |mode, ttl_ms| Request::Create {
             path: path(),
@@ -339,44 +353,32 @@ mod tests {
         };
         let record =
             |flags| CreateRequest { path: full(), data: data.clone(), acl: acl.clone(), flags };
-        let ttl = CreateTtlRequest {
-            path: full(),
-            data: data.clone(),
-            acl: acl.clone(),
-            flags: 5,
-            ttl: 9,
-        };
-        let auth = || Bytes::from_static(b"a");
-        let (set, kind) = (data.clone(), WatcherType::Any);
-        let (mode, watch, version) = (AddWatchMode::PersistentRecursive, true, 3);
+        let (flags, ttl) = (5, 9);
+        let with_ttl =
+            CreateTtlRequest { path: full(), data: data.clone(), acl: acl.clone(), flags, ttl };
         let plain = CreateMode::EphemeralSequential;
-        let pairs = [
+        agree([
             (create(plain, 0), of_record(OpCode::Create2, &record(3))),
             (create(CreateMode::Container, 0), of_record(OpCode::CreateContainer, &record(4))),
-            (create(CreateMode::PersistentTtl, 9), of_record(OpCode::CreateTtl, &ttl)),
+            (create(CreateMode::PersistentTtl, 9), of_record(OpCode::CreateTtl, &with_ttl)),
+        ]);
+    }
+
+    #[test]
+    fn writes_are_the_records_of_the_protocol() {
+        let (data, acl) = (Some(Bytes::from_static(b"d")), Acl::creator_all());
+        let auth = || Bytes::from_static(b"a");
+        let (set, kind) = (data.clone(), WatcherType::Any);
+        let (mode, version) = (AddWatchMode::PersistentRecursive, 3);
+        let packet = AuthPacket { kind: 0, scheme: "s".into(), auth: Some(auth()) };
+        agree([
             (
                 Request::Delete { path: path(), version },
                 of_record(OpCode::Delete, &DeleteRequest { path: full(), version }),
             ),
             (
-                Request::Exists { path: path(), watch },
-                of_record(OpCode::Exists, &ExistsRequest { path: full(), watch }),
-            ),
-            (
-                Request::GetData { path: path(), watch },
-                of_record(OpCode::GetData, &GetDataRequest { path: full(), watch }),
-            ),
-            (
                 Request::SetData { path: path(), data, version },
                 of_record(OpCode::SetData, &SetDataRequest { path: full(), data: set, version }),
-            ),
-            (
-                Request::GetChildren { path: path(), watch },
-                of_record(OpCode::GetChildren2, &GetChildrenRequest { path: full(), watch }),
-            ),
-            (
-                Request::GetAcl { path: path() },
-                of_record(OpCode::GetAcl, &GetAclRequest { path: full() }),
             ),
             (
                 Request::SetAcl { path: path(), acl: acl.clone(), version },
@@ -388,10 +390,7 @@ mod tests {
             ),
             (
                 Request::AddAuth { scheme: "s".into(), auth: auth() },
-                of_record(
-                    OpCode::Auth,
-                    &AuthPacket { kind: 0, scheme: "s".into(), auth: Some(auth()) },
-                ),
+                of_record(OpCode::Auth, &packet),
             ),
             (
                 Request::AddWatch { path: path(), mode },
@@ -400,6 +399,30 @@ mod tests {
             (
                 Request::RemoveAllWatches { path: path(), kind },
                 of_record(OpCode::RemoveWatches, &RemoveWatchesRequest { path: full(), kind: 3 }),
+            ),
+        ]);
+    }
+
+    #[test]
+    fn reads_are_the_records_of_the_protocol() {
+        let (watch, kind) = (true, WatcherType::Any);
+        let count = GetAllChildrenNumberRequest { path: full() };
+        agree([
+            (
+                Request::Exists { path: path(), watch },
+                of_record(OpCode::Exists, &ExistsRequest { path: full(), watch }),
+            ),
+            (
+                Request::GetData { path: path(), watch },
+                of_record(OpCode::GetData, &GetDataRequest { path: full(), watch }),
+            ),
+            (
+                Request::GetChildren { path: path(), watch },
+                of_record(OpCode::GetChildren2, &GetChildrenRequest { path: full(), watch }),
+            ),
+            (
+                Request::GetAcl { path: path() },
+                of_record(OpCode::GetAcl, &GetAclRequest { path: full() }),
             ),
             (
                 Request::CheckWatches { path: path(), kind },
@@ -411,15 +434,9 @@ mod tests {
             ),
             (
                 Request::GetAllChildrenNumber { path: path() },
-                of_record(
-                    OpCode::GetAllChildrenNumber,
-                    &GetAllChildrenNumberRequest { path: full() },
-                ),
+                of_record(OpCode::GetAllChildrenNumber, &count),
             ),
-        ];
-        for (request, record) in pairs {
-            assert_eq!(frame_of("/c", &request), record, "{request:?}");
-        }
+        ]);
     }
 
     #[test]
@@ -432,7 +449,6 @@ mod tests {
             acl: Acl::read_unsafe(),
             ttl_ms,
         };
-        let path = || "/x".to_owned();
         let ops = vec![
             create(CreateMode::Persistent, 0),
             create(CreateMode::Container, 0),

@@ -10,6 +10,7 @@ from . import _native
 from . import asyncio as asyncio
 from . import errors as errors
 from ._native import MultiOp as MultiOp
+from ._native import ReadOp as ReadOp
 from ._native import Stat as Stat
 from ._vocabulary import *  # noqa: F403 - the generated module says what it exports
 from .client import Client as Client

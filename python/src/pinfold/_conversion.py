@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ._native import Stat
-from ._vocabulary import Acl, AclResult, Children, Created, Data
+from ._vocabulary import Acl, AclResult, Children, Created, Data, Identity
+from .errors import Error
 
 created = Created._make
 data = Data._make
@@ -21,3 +22,13 @@ def acl_result(value: tuple[list[tuple[int, str, str]], Stat]) -> AclResult:
 def multi_results(value: list[Any]) -> list[Created | Stat | None]:
     """What each step gave: a create its path, a set its stat, the others nothing."""
     return [Created._make(step) if type(step) is tuple else step for step in value]
+
+
+def read_results(value: list[Any]) -> list[Data | list[str] | Error]:
+    """What each read gave: data and stat, names of children, or why it failed."""
+    return [Data._make(read) if type(read) is tuple else read for read in value]
+
+
+def identities(value: list[tuple[str, str]]) -> list[Identity]:
+    """Who the server takes the connection for."""
+    return [Identity._make(entry) for entry in value]

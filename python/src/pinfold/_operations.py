@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import _conversion as to
-from ._native import MultiOp, Op
-from ._vocabulary import OPEN_ACL, Acl, CreateMode, WatchEvent
+from ._native import MultiOp, Op, ReadOp
+from ._vocabulary import OPEN_ACL, Acl, CreateMode, WatchEvent, WatchType
 
 
 class Operations:
@@ -24,6 +24,7 @@ class Operations:
         data: bytes | bytearray | memoryview | None = b"",
         mode: CreateMode = CreateMode.PERSISTENT,
         acl: Sequence[Acl] = OPEN_ACL,
+        ttl_ms: int = 0,
     ) -> Any:
         """Creates a znode and returns its path and stat.
 
@@ -31,13 +32,16 @@ class Operations:
         :param data: Its data, up to about 1 MiB.
         :param mode: When it goes, and whether its name gets a counter.
         :param acl: Who may do what with it.
+        :param ttl_ms: Time to live, milliseconds, 1 to 2^40 - 1, for the two modes that have one; 0 for the others.
         :raises NoNodeError:
         :raises NodeExistsError:
         :raises NoAuthError:
         :raises InvalidAclError:
         :raises NoChildrenForEphemeralsError:
+        :raises QuotaExceededError:
+        :raises UnimplementedError:
         """
-        return self._submit(Op.create(path, data, mode, acl), to.created)
+        return self._submit(Op.create(path, data, mode, acl, ttl_ms), to.created)
 
     def delete(
         self,
@@ -98,6 +102,7 @@ class Operations:
         :raises NoNodeError:
         :raises BadVersionError:
         :raises NoAuthError:
+        :raises QuotaExceededError:
         """
         return self._submit(Op.set(path, data, version))
 
@@ -171,6 +176,46 @@ class Operations:
         """
         return self._submit(Op.multi(ops), to.multi_results)
 
+    def multi_read(
+        self,
+        ops: Sequence[ReadOp],
+    ) -> Any:
+        """Reads the data or the children of several znodes with one request, from one state of the tree. Each read succeeds or fails by itself, and tells so in its result.
+
+        :param ops: The reads, in order.
+        """
+        return self._submit(Op.multi_read(ops), to.read_results)
+
+    def get_ephemerals(
+        self,
+        prefix: str,
+    ) -> Any:
+        """Returns the paths of this session's ephemeral znodes that begin with a prefix, sorted.
+
+        :param prefix: What the paths begin with, compared as text: /a finds /ab too, and / finds all.
+        """
+        return self._submit(Op.get_ephemerals(prefix))
+
+    def get_all_children_number(
+        self,
+        path: str,
+    ) -> Any:
+        """Returns how many znodes there are below the znode, at any depth.
+
+        :param path: Absolute path; the client's chroot goes before it.
+        :raises NoNodeError:
+        :raises NoAuthError:
+        """
+        return self._submit(Op.get_all_children_number(path))
+
+    def who_am_i(
+        self,
+    ) -> Any:
+        """Returns who the server takes this connection for.
+
+        """
+        return self._submit(Op.who_am_i(), to.identities)
+
     def add_auth(
         self,
         scheme: str,
@@ -183,3 +228,29 @@ class Operations:
         :raises AuthFailedError:
         """
         return self._submit(Op.add_auth(scheme, auth))
+
+    def remove_all_watches(
+        self,
+        path: str,
+        watch_type: WatchType = WatchType.ANY,
+    ) -> Any:
+        """Removes every watch of a type on the znode, whoever of this client armed it, the recipes included. Each delivers a last event that tells so, before the answer.
+
+        :param path: Absolute path; the client's chroot goes before it.
+        :param watch_type: Which of its watches.
+        :raises NoWatcherError:
+        """
+        return self._submit(Op.remove_all_watches(path, watch_type))
+
+    def check_watches(
+        self,
+        path: str,
+        watch_type: WatchType = WatchType.ANY,
+    ) -> Any:
+        """Asks the server whether this connection has a watch of a type on the znode; fails with NO_WATCHER if it has none.
+
+        :param path: Absolute path; the client's chroot goes before it.
+        :param watch_type: Which of its watches.
+        :raises NoWatcherError:
+        """
+        return self._submit(Op.check_watches(path, watch_type))

@@ -15,6 +15,14 @@ Item = tuple[int, int, Any]
 _EVENT_KINDS = {kind.value: kind for kind in EventKind}
 _RECIPE_EVENT_KINDS = {kind.value: kind for kind in RecipeEventKind}
 _STATES = {state.value: state for state in SessionState}
+REMOVALS = frozenset(
+    (
+        EventKind.DATA_WATCH_REMOVED,
+        EventKind.CHILD_WATCH_REMOVED,
+        EventKind.PERSISTENT_WATCH_REMOVED,
+    )
+)
+"""Last events of watches that were removed by their path."""
 FINAL_STATES = frozenset((SessionState.EXPIRED, SessionState.AUTH_FAILED, SessionState.CLOSED))
 
 
@@ -101,10 +109,12 @@ class Router:
                 self._end()
 
     def _watch(self, number: int, value: tuple[str, str, int]) -> None:
+        event = WatchEvent(_EVENT_KINDS[value[0]], value[1], value[2])
         callback = self._once.pop(number, None) or self._lasting.get(number)
+        if event.kind in REMOVALS:
+            self._lasting.pop(number, None)
         if callback is not None:
-            kind, path, zxid = value
-            self._run(callback, WatchEvent(_EVENT_KINDS[kind], path, zxid))
+            self._run(callback, event)
 
     def _recipe(self, number: int, value: tuple[Any, ...]) -> None:
         event = RecipeEvent(_RECIPE_EVENT_KINDS[value[0]], *value[1:])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ._native import Op
 from ._operations import Operations
-from ._vocabulary import SessionState, WatchMode
+from ._router import REMOVALS
+from ._vocabulary import SessionState, WatchEvent, WatchMode
 
 if TYPE_CHECKING:
     from . import _native
@@ -61,9 +62,16 @@ class Session(Operations):
         ticket = self._native.reserve()
         watch = self._watch(self, ticket, path, mode)
         self._router.on_session_end(watch.end)
-        return self._submit(
-            Op.add_watch(path, mode), lambda _: watch, callback or watch.put, ticket
-        )
+        tell = callback or watch.put
+
+        def deliver(event: WatchEvent) -> None:
+            try:
+                tell(event)
+            finally:
+                if event.kind in REMOVALS:
+                    watch.end()
+
+        return self._submit(Op.add_watch(path, mode), lambda _: watch, deliver, ticket)
 
     def remove_watches(self, watch: Any) -> Any:
         """Removes a watch; it delivers nothing after the answer."""

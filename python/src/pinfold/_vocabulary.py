@@ -28,6 +28,7 @@ __all__ = [
     "EphemeralOnLocalSessionError",
     "EventKind",
     "ForkedError",
+    "Identity",
     "InFlightFullError",
     "InvalidAclError",
     "InvalidArgumentError",
@@ -72,6 +73,7 @@ __all__ = [
     "UnknownSessionError",
     "WatchEvent",
     "WatchMode",
+    "WatchType",
     "WouldDeadlockError",
 ]
 
@@ -102,6 +104,10 @@ class CreateMode(str, Enum):
     """Ephemeral; the name gets a ten-digit counter."""
     CONTAINER = "container"
     """Goes some time after its last child has gone."""
+    PERSISTENT_WITH_TTL = "persistent_with_ttl"
+    """Goes when it has no children and its data have not been set for `ttl_ms`."""
+    PERSISTENT_SEQUENTIAL_WITH_TTL = "persistent_sequential_with_ttl"
+    """Likewise; the name gets a ten-digit counter."""
 
 
 class WatchMode(str, Enum):
@@ -111,6 +117,21 @@ class WatchMode(str, Enum):
     """The znode and its list of children."""
     PERSISTENT_RECURSIVE = "persistent_recursive"
     """The znode and everything below it."""
+
+
+class WatchType(str, Enum):
+    """Which watches on a znode, by what they watch."""
+
+    CHILDREN = "children"
+    """One-shot watches of the list of children."""
+    DATA = "data"
+    """One-shot watches of the data, or of whether the znode exists."""
+    ANY = "any"
+    """Every watch on the znode, the lasting ones included."""
+    PERSISTENT = "persistent"
+    """Lasting watches of the znode."""
+    PERSISTENT_RECURSIVE = "persistent_recursive"
+    """Lasting watches of everything below it too."""
 
 
 class EventKind(str, Enum):
@@ -124,6 +145,12 @@ class EventKind(str, Enum):
     """Its data were set."""
     CHILDREN_CHANGED = "children_changed"
     """A child was created or deleted."""
+    DATA_WATCH_REMOVED = "data_watch_removed"
+    """`remove_all_watches` removed this watch of data: its last event."""
+    CHILD_WATCH_REMOVED = "child_watch_removed"
+    """Likewise, of children."""
+    PERSISTENT_WATCH_REMOVED = "persistent_watch_removed"
+    """Likewise, a lasting one."""
 
 
 class SessionState(str, Enum):
@@ -527,6 +554,15 @@ class Acl(NamedTuple):
     """world, auth, digest, ip, x509, sasl."""
     id: str
     """Who, in the form of the scheme."""
+
+
+class Identity(NamedTuple):
+    """Who the server takes a connection for."""
+
+    scheme: str
+    """ip, digest, x509, sasl."""
+    user: str
+    """Who, without secrets."""
 
 
 class Created(NamedTuple):

@@ -2,7 +2,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from ._native import MultiOp, Stat
+from ._native import MultiOp, ReadOp, Stat
 from ._session import Session
 from ._stream import Stream
 from ._vocabulary import (
@@ -13,10 +13,13 @@ from ._vocabulary import (
     Created,
     CreateMode,
     Data,
+    Identity,
     SessionState,
     WatchEvent,
     WatchMode,
+    WatchType,
 )
+from .errors import Error
 
 _StateCallback = TypeVar("_StateCallback", bound=Callable[[SessionState], object])
 
@@ -54,6 +57,7 @@ class Client(Session):
         data: bytes | bytearray | memoryview | None = b"",
         mode: CreateMode = CreateMode.PERSISTENT,
         acl: Sequence[Acl] = OPEN_ACL,
+        ttl_ms: int = 0,
     ) -> Created:
         """Creates a znode and returns its path and stat.
 
@@ -61,11 +65,14 @@ class Client(Session):
         :param data: Its data, up to about 1 MiB.
         :param mode: When it goes, and whether its name gets a counter.
         :param acl: Who may do what with it.
+        :param ttl_ms: Time to live, milliseconds, 1 to 2^40 - 1, for the two modes that have one; 0 for the others.
         :raises NoNodeError:
         :raises NodeExistsError:
         :raises NoAuthError:
         :raises InvalidAclError:
         :raises NoChildrenForEphemeralsError:
+        :raises QuotaExceededError:
+        :raises UnimplementedError:
         """
     def delete(
         self,
@@ -120,6 +127,7 @@ class Client(Session):
         :raises NoNodeError:
         :raises BadVersionError:
         :raises NoAuthError:
+        :raises QuotaExceededError:
         """
     def get_children(
         self,
@@ -181,6 +189,38 @@ class Client(Session):
         :raises NotEmptyError:
         :raises NoAuthError:
         """
+    def multi_read(
+        self,
+        ops: Sequence[ReadOp],
+    ) -> list[Data | list[str] | Error]:
+        """Reads the data or the children of several znodes with one request, from one state of the tree. Each read succeeds or fails by itself, and tells so in its result.
+
+        :param ops: The reads, in order.
+        """
+    def get_ephemerals(
+        self,
+        prefix: str,
+    ) -> list[str]:
+        """Returns the paths of this session's ephemeral znodes that begin with a prefix, sorted.
+
+        :param prefix: What the paths begin with, compared as text: /a finds /ab too, and / finds all.
+        """
+    def get_all_children_number(
+        self,
+        path: str,
+    ) -> int:
+        """Returns how many znodes there are below the znode, at any depth.
+
+        :param path: Absolute path; the client's chroot goes before it.
+        :raises NoNodeError:
+        :raises NoAuthError:
+        """
+    def who_am_i(
+        self,
+    ) -> list[Identity]:
+        """Returns who the server takes this connection for.
+
+        """
     def add_auth(
         self,
         scheme: str,
@@ -191,6 +231,28 @@ class Client(Session):
         :param scheme: For instance digest.
         :param auth: For digest: user:password.
         :raises AuthFailedError:
+        """
+    def remove_all_watches(
+        self,
+        path: str,
+        watch_type: WatchType = WatchType.ANY,
+    ) -> None:
+        """Removes every watch of a type on the znode, whoever of this client armed it, the recipes included. Each delivers a last event that tells so, before the answer.
+
+        :param path: Absolute path; the client's chroot goes before it.
+        :param watch_type: Which of its watches.
+        :raises NoWatcherError:
+        """
+    def check_watches(
+        self,
+        path: str,
+        watch_type: WatchType = WatchType.ANY,
+    ) -> None:
+        """Asks the server whether this connection has a watch of a type on the znode; fails with NO_WATCHER if it has none.
+
+        :param path: Absolute path; the client's chroot goes before it.
+        :param watch_type: Which of its watches.
+        :raises NoWatcherError:
         """
     def add_watch(
         self,

@@ -1,7 +1,7 @@
 //! From the arguments of a command to a request.
 
 use bytes::Bytes;
-use pinfold_client::{Acl, AddWatchMode, CreateMode, Id, MultiOp, Request};
+use pinfold_client::{Acl, AddWatchMode, CreateMode, Id, MultiOp, ReadOp, Request, WatcherType};
 use serde_json::Value;
 
 /// Puts the id of a call into its string arguments.
@@ -25,6 +25,7 @@ pub(crate) fn request(op: &str, args: &Value) -> Result<Request, String> {
             data: created_data(args)?,
             mode: mode(args)?,
             acl: acl(args)?,
+            ttl_ms: ttl(args)?,
         },
         "delete" => Request::Delete { path: path()?, version: version()? },
         "exists" => Request::Exists { path: path()?, watch },
@@ -35,6 +36,14 @@ pub(crate) fn request(op: &str, args: &Value) -> Result<Request, String> {
         "set_acl" => Request::SetAcl { path: path()?, acl: acl(args)?, version: version()? },
         "sync" => Request::Sync { path: path()? },
         "multi" => Request::Multi { ops: multi(args)? },
+        "multi_read" => Request::MultiRead { ops: reads(args)? },
+        "get_ephemerals" => Request::GetEphemerals { prefix: text(args, "prefix")? },
+        "get_all_children_number" => Request::GetAllChildrenNumber { path: path()? },
+        "who_am_i" => Request::WhoAmI,
+        "remove_all_watches" => {
+            Request::RemoveAllWatches { path: path()?, kind: watch_type(args)? }
+        }
+        "check_watches" => Request::CheckWatches { path: path()?, kind: watch_type(args)? },
         "add_auth" => {
             Request::AddAuth { scheme: text(args, "scheme")?, auth: text(args, "auth")?.into() }
         }
@@ -56,7 +65,8 @@ fn multi_op(args: &Value) -> Result<MultiOp, String> {
     let version = version(args)?;
     Ok(match text(args, "op")?.as_str() {
         "create" => {
-            MultiOp::Create { path, data: created_data(args)?, mode: mode(args)?, acl: acl(args)? }
+            let (data, mode, acl) = (created_data(args)?, mode(args)?, acl(args)?);
+            MultiOp::Create { path, data, mode, acl, ttl_ms: ttl(args)? }
         }
         "delete" => MultiOp::Delete { path, version },
         "set" => MultiOp::SetData { path, data: data(args)?, version },
@@ -96,7 +106,37 @@ fn mode(args: &Value) -> Result<CreateMode, String> {
         Some("persistent_sequential") => CreateMode::PersistentSequential,
         Some("ephemeral_sequential") => CreateMode::EphemeralSequential,
         Some("container") => CreateMode::Container,
+        Some("persistent_with_ttl") => CreateMode::PersistentTtl,
+        Some("persistent_sequential_with_ttl") => CreateMode::PersistentSequentialTtl,
         Some(other) => return Err(format!("no mode {other}")),
+    })
+}
+
+fn ttl(args: &Value) -> Result<i64, String> {
+    let value = args.get("ttl_ms").map_or(Some(0), Value::as_i64);
+    value.ok_or_else(|| "ttl_ms is no number".into())
+}
+
+fn reads(args: &Value) -> Result<Vec<ReadOp>, String> {
+    let read = |args: &Value| {
+        let path = text(args, "path")?;
+        Ok(match text(args, "op")?.as_str() {
+            "get" => ReadOp::GetData { path },
+            "get_children" => ReadOp::GetChildren { path },
+            other => return Err(format!("no operation {other} in a multi read")),
+        })
+    };
+    args["ops"].as_array().ok_or("ops is no list")?.iter().map(read).collect()
+}
+
+fn watch_type(args: &Value) -> Result<WatcherType, String> {
+    Ok(match args["watch_type"].as_str() {
+        None | Some("any") => WatcherType::Any,
+        Some("children") => WatcherType::Children,
+        Some("data") => WatcherType::Data,
+        Some("persistent") => WatcherType::Persistent,
+        Some("persistent_recursive") => WatcherType::PersistentRecursive,
+        Some(other) => return Err(format!("no watch type {other}")),
     })
 }
 

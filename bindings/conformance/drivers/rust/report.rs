@@ -1,7 +1,8 @@
 //! From what the client answers to lines.
 
 use pinfold_client::{
-    Acl, Error, EventKind, MultiResult, Outcome, Response, SessionState, Stat, WatchEvent,
+    Acl, ClientInfo, Error, EventKind, MultiResult, Outcome, ReadResult, Response, SessionState,
+    Stat, WatchEvent,
 };
 use serde_json::{Value, json};
 
@@ -25,6 +26,15 @@ pub(crate) fn response(response: &Response) -> Value {
         Response::Multi(results) => {
             json!({"results": results.iter().map(multi_result).collect::<Vec<_>>()})
         }
+        Response::MultiRead(results) => {
+            json!({"results": results.iter().map(read_result).collect::<Vec<_>>()})
+        }
+        Response::Ephemerals(paths) => json!({"paths": paths}),
+        Response::Count(count) => json!({"count": count}),
+        Response::Identities(identities) => {
+            let identity = |one: &ClientInfo| json!({"scheme": one.scheme, "user": one.user});
+            json!({"identities": identities.iter().map(identity).collect::<Vec<_>>()})
+        }
         Response::Deleted | Response::Synced | Response::Done => json!({}),
     }
 }
@@ -34,6 +44,21 @@ fn multi_result(result: &MultiResult) -> Value {
         MultiResult::Created { path, stat: node } => json!({"path": path, "stat": stat(node)}),
         MultiResult::Stat(node) => json!({"stat": stat(node)}),
         MultiResult::Deleted | MultiResult::Checked => json!({}),
+    }
+}
+
+fn read_result(result: &Result<ReadResult, Error>) -> Value {
+    match result {
+        Ok(ReadResult::Data { data, stat: node }) => {
+            let text = data.as_ref().map(|data| String::from_utf8_lossy(data).into_owned());
+            json!({"data": text, "stat": stat(node)})
+        }
+        Ok(ReadResult::Children { names }) => {
+            let mut names = names.clone();
+            names.sort();
+            json!({"names": names})
+        }
+        Err(failure) => json!({"error": error(failure)}),
     }
 }
 
@@ -70,6 +95,9 @@ pub(crate) fn event(event: &WatchEvent) -> Value {
         EventKind::Deleted => "deleted",
         EventKind::DataChanged => "data_changed",
         EventKind::ChildrenChanged => "children_changed",
+        EventKind::DataWatchRemoved => "data_watch_removed",
+        EventKind::ChildWatchRemoved => "child_watch_removed",
+        EventKind::PersistentWatchRemoved => "persistent_watch_removed",
     };
     json!({"kind": kind, "path": event.path})
 }

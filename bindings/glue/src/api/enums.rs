@@ -16,6 +16,16 @@ pub(super) static ENUMS: &[Enum] = &[
             variant("persistent_sequential", 2, "Persistent; the name gets a ten-digit counter."),
             variant("ephemeral_sequential", 3, "Ephemeral; the name gets a ten-digit counter."),
             variant("container", 4, "Goes some time after its last child has gone."),
+            variant(
+                "persistent_with_ttl",
+                5,
+                "Goes when it has no children and its data have not been set for `ttl_ms`.",
+            ),
+            variant(
+                "persistent_sequential_with_ttl",
+                6,
+                "Likewise; the name gets a ten-digit counter.",
+            ),
         ],
     },
     Enum {
@@ -27,6 +37,17 @@ pub(super) static ENUMS: &[Enum] = &[
         ],
     },
     Enum {
+        name: "watch_type",
+        doc: "Which watches on a znode, by what they watch.",
+        variants: &[
+            variant("children", 1, "One-shot watches of the list of children."),
+            variant("data", 2, "One-shot watches of the data, or of whether the znode exists."),
+            variant("any", 3, "Every watch on the znode, the lasting ones included."),
+            variant("persistent", 4, "Lasting watches of the znode."),
+            variant("persistent_recursive", 5, "Lasting watches of everything below it too."),
+        ],
+    },
+    Enum {
         name: "event_kind",
         doc: "What happened to a watched znode.",
         variants: &[
@@ -34,6 +55,13 @@ pub(super) static ENUMS: &[Enum] = &[
             variant("deleted", 2, "The znode was deleted."),
             variant("data_changed", 3, "Its data were set."),
             variant("children_changed", 4, "A child was created or deleted."),
+            variant(
+                "data_watch_removed",
+                5,
+                "`remove_all_watches` removed this watch of data: its last event.",
+            ),
+            variant("child_watch_removed", 6, "Likewise, of children."),
+            variant("persistent_watch_removed", 7, "Likewise, a lasting one."),
         ],
     },
     Enum {

@@ -27,6 +27,9 @@ const WATCH: Arg = opt(
     "Arm a one-shot watch with the same request, so that no change is missed between them.",
 );
 
+const WATCH_TYPE: Arg =
+    opt("watch_type", Kind::WatchType, Default::Variant("any"), "Which of its watches.");
+
 pub(super) static OPTIONS: &[Arg] = &[
     arg("hosts", Kind::Text, "Comma-separated host:port list, with an optional /chroot."),
     opt(
@@ -82,9 +85,24 @@ pub(super) static OPERATIONS: &[Operation] = &[
                 "When it goes, and whether its name gets a counter.",
             ),
             opt("acl", Kind::AclList, Default::OpenAcl, "Who may do what with it."),
+            opt(
+                "ttl_ms",
+                Kind::I64,
+                Default::Number(0),
+                "Time to live, milliseconds, 1 to 2^40 - 1, for the two modes that have one; 0 \
+                 for the others.",
+            ),
         ],
         result: "created",
-        errors: &["NO_NODE", "NODE_EXISTS", "NO_AUTH", "INVALID_ACL", "NO_CHILDREN_FOR_EPHEMERALS"],
+        errors: &[
+            "NO_NODE",
+            "NODE_EXISTS",
+            "NO_AUTH",
+            "INVALID_ACL",
+            "NO_CHILDREN_FOR_EPHEMERALS",
+            "QUOTA_EXCEEDED",
+            "UNIMPLEMENTED",
+        ],
     },
     Operation {
         name: "delete",
@@ -120,7 +138,7 @@ pub(super) static OPERATIONS: &[Operation] = &[
             ANY_VERSION,
         ],
         result: "stat",
-        errors: &["NO_NODE", "BAD_VERSION", "NO_AUTH"],
+        errors: &["NO_NODE", "BAD_VERSION", "NO_AUTH", "QUOTA_EXCEEDED"],
     },
     Operation {
         name: "get_children",
@@ -174,6 +192,44 @@ pub(super) static OPERATIONS: &[Operation] = &[
         errors: &["NO_NODE", "NODE_EXISTS", "BAD_VERSION", "NOT_EMPTY", "NO_AUTH"],
     },
     Operation {
+        name: "multi_read",
+        group: Group::Session,
+        doc: "Reads the data or the children of several znodes with one request, from one state \
+              of the tree. Each read succeeds or fails by itself, and tells so in its result.",
+        args: &[arg("ops", Kind::ReadOps, "The reads, in order.")],
+        result: "read_results",
+        errors: &[],
+    },
+    Operation {
+        name: "get_ephemerals",
+        group: Group::Session,
+        doc: "Returns the paths of this session's ephemeral znodes that begin with a prefix, \
+              sorted.",
+        args: &[arg(
+            "prefix",
+            Kind::Path,
+            "What the paths begin with, compared as text: /a finds /ab too, and / finds all.",
+        )],
+        result: "paths",
+        errors: &[],
+    },
+    Operation {
+        name: "get_all_children_number",
+        group: Group::Session,
+        doc: "Returns how many znodes there are below the znode, at any depth.",
+        args: &[PATH],
+        result: "count",
+        errors: &["NO_NODE", "NO_AUTH"],
+    },
+    Operation {
+        name: "who_am_i",
+        group: Group::Session,
+        doc: "Returns who the server takes this connection for.",
+        args: &[],
+        result: "identities",
+        errors: &[],
+    },
+    Operation {
         name: "add_auth",
         group: Group::Session,
         doc: "Adds credentials to the session; they are given again at every reconnection.",
@@ -206,6 +262,24 @@ pub(super) static OPERATIONS: &[Operation] = &[
         group: Group::Session,
         doc: "Removes a watch; it delivers nothing after the answer.",
         args: &[arg("watch", Kind::Watch, "Ticket of the operation that armed it.")],
+        result: "done",
+        errors: &["NO_WATCHER"],
+    },
+    Operation {
+        name: "remove_all_watches",
+        group: Group::Session,
+        doc: "Removes every watch of a type on the znode, whoever of this client armed it, the \
+              recipes included. Each delivers a last event that tells so, before the answer.",
+        args: &[PATH, WATCH_TYPE],
+        result: "done",
+        errors: &["NO_WATCHER"],
+    },
+    Operation {
+        name: "check_watches",
+        group: Group::Session,
+        doc: "Asks the server whether this connection has a watch of a type on the znode; fails \
+              with NO_WATCHER if it has none.",
+        args: &[PATH, WATCH_TYPE],
         result: "done",
         errors: &["NO_WATCHER"],
     },

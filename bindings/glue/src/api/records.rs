@@ -34,6 +34,14 @@ pub(super) static RECORDS: &[Record] = &[
         ],
     },
     Record {
+        name: "identity",
+        doc: "Who the server takes a connection for.",
+        fields: &[
+            field("scheme", Kind::Text, "ip, digest, x509, sasl."),
+            field("user", Kind::Text, "Who, without secrets."),
+        ],
+    },
+    Record {
         name: "created",
         doc: "A znode that was created.",
         fields: &[

@@ -11,8 +11,23 @@ use std::path::PathBuf;
 
 /// In the order of the header.
 const SOURCES: &[&str] = &[
-    "kinds", "version", "failure", "dispatch", "client", "znode", "watch", "multi", "reply",
-    "election", "queue", "master", "worker", "server",
+    "kinds",
+    "version",
+    "failure",
+    "dispatch",
+    "client",
+    "znode",
+    "session",
+    "watch",
+    "multi",
+    "multi_read",
+    "reply",
+    "result",
+    "election",
+    "queue",
+    "master",
+    "worker",
+    "server",
 ];
 
 pub(crate) fn outputs() -> Outputs {

@@ -155,11 +155,13 @@ fn field_type(kind: Kind) -> &'static str {
         Kind::Bool => "boolean",
         Kind::CreateMode => "CreateMode",
         Kind::WatchMode => "WatchMode",
+        Kind::WatchType => "WatchType",
         Kind::AclList => "readonly Acl[]",
         Kind::Stat => "Stat",
         Kind::NullableStat => "Stat | null",
         Kind::NullableLeader => "Leader | null",
-        Kind::MultiOps | Kind::MultiResults | Kind::AuthList => "unknown",
+        Kind::IdentityList => "readonly Identity[]",
+        Kind::MultiOps | Kind::MultiResults | Kind::ReadOps | Kind::AuthList => "unknown",
     }
 }
 

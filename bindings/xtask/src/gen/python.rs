@@ -114,8 +114,8 @@ fn operations() -> String {
     let mut out = format!("\"\"\"{HEAD}\n\nThe operations of both clients.\n\"\"\"\n\n");
     out.push_str("from __future__ import annotations\n\n");
     out.push_str("from collections.abc import Callable, Sequence\nfrom typing import Any\n\n");
-    out.push_str("from . import _conversion as to\nfrom ._native import MultiOp, Op\n");
-    out.push_str("from ._vocabulary import OPEN_ACL, Acl, CreateMode, WatchEvent\n\n\n");
+    out.push_str("from . import _conversion as to\nfrom ._native import MultiOp, Op, ReadOp\n");
+    out.push_str("from ._vocabulary import OPEN_ACL, Acl, CreateMode, WatchEvent, WatchType\n\n\n");
     out.push_str("class Operations:\n    \"\"\"Each operation once. A client says what it means ");
     out.push_str("to submit one.\"\"\"\n\n    _submit: Callable[..., Any]\n");
     for operation in session_operations() {
@@ -154,6 +154,8 @@ fn conversion(operation: &Operation) -> Option<&'static str> {
         "children" => "to.children",
         "acl_result" => "to.acl_result",
         "multi_results" => "to.multi_results",
+        "read_results" => "to.read_results",
+        "identities" => "to.identities",
         _ => return None,
     })
 }
@@ -258,7 +260,7 @@ fn native() -> String {
     for operation in API.operations {
         let _ = write!(out, "    @staticmethod\n    def {}(", operation.name);
         let arg = |arg: &Arg| match arg.kind {
-            Kind::CreateMode | Kind::WatchMode => format!("{}: str", arg.name),
+            Kind::CreateMode | Kind::WatchMode | Kind::WatchType => format!("{}: str", arg.name),
             // The native module is told whether there is a callback, and never sees it.
             Kind::Bool => format!("{}: bool", arg.name),
             kind => format!("{}: {}", arg.name, argument_type(kind)),
@@ -299,8 +301,11 @@ fn kind_name(kind: Kind, nullable: bool) -> &'static str {
         Kind::Bool => "bool",
         Kind::CreateMode => "CreateMode",
         Kind::WatchMode => "WatchMode",
+        Kind::WatchType => "WatchType",
         Kind::AclList => "list[Acl]",
         Kind::MultiOps => "list[MultiOp]",
+        Kind::ReadOps => "list[ReadOp]",
+        Kind::IdentityList => "list[Identity]",
         Kind::MultiResults => "list[Created | Stat | None]",
         Kind::AuthList => "tuple[tuple[str, bytes], ...]",
         Kind::Stat => "Stat",
@@ -317,6 +322,7 @@ fn argument_type(kind: Kind) -> &'static str {
         Kind::TextList => "Sequence[str]",
         Kind::AclList => "Sequence[Acl]",
         Kind::MultiOps => "Sequence[MultiOp]",
+        Kind::ReadOps => "Sequence[ReadOp]",
         other => kind_name(other, false),
     }
 }
@@ -327,6 +333,7 @@ fn argument_default(kind: Kind, default: Default) -> String {
             format!("CreateMode.{}", name.to_uppercase())
         }
         (Kind::WatchMode, Default::Variant(name)) => format!("WatchMode.{}", name.to_uppercase()),
+        (Kind::WatchType, Default::Variant(name)) => format!("WatchType.{}", name.to_uppercase()),
         (Kind::Bytes | Kind::NullableBytes, Default::Empty) => "b\"\"".to_owned(),
         (_, default) => literal(default),
     }
@@ -354,6 +361,10 @@ fn result_type(operation: &Operation) -> &'static str {
         "children" => "Children",
         "acl_result" => "AclResult",
         "multi_results" => "list[Created | Stat | None]",
+        "read_results" => "list[Data | list[str] | Error]",
+        "paths" => "list[str]",
+        "count" => "int",
+        "identities" => "list[Identity]",
         _ => "Any",
     }
 }

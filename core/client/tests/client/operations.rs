@@ -14,7 +14,9 @@ use crate::{client, options, server};
 #[tokio::test]
 async fn containers_and_times_to_live() {
     let config = Config { extended_types: true, ..Config::default() };
-    let server = Server::builder().config(config).start().unwrap();
+    let server =
+        Server::builder().config(config).listen("127.0.0.1:0").temporary_data_dir().start();
+    let server = server.unwrap();
     let client = client(&server).await;
     let open = Acl::open_unsafe();
     let made = client.create("/c", "", CreateMode::Container, &open).await.unwrap();

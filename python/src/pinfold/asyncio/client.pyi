@@ -3,7 +3,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from .._native import MultiOp, Stat
+from .._native import MultiOp, ReadOp, Stat
 from .._session import Session
 from .._stream import AsyncStream
 from .._vocabulary import (
@@ -14,10 +14,13 @@ from .._vocabulary import (
     Created,
     CreateMode,
     Data,
+    Identity,
     SessionState,
     WatchEvent,
     WatchMode,
+    WatchType,
 )
+from ..errors import Error
 
 _StateCallback = TypeVar("_StateCallback", bound=Callable[[SessionState], object])
 
@@ -55,6 +58,7 @@ class Client(Session):
         data: bytes | bytearray | memoryview | None = b"",
         mode: CreateMode = CreateMode.PERSISTENT,
         acl: Sequence[Acl] = OPEN_ACL,
+        ttl_ms: int = 0,
     ) -> asyncio.Future[Created]:
         """Creates a znode and returns its path and stat.
 
@@ -62,11 +66,14 @@ class Client(Session):
         :param data: Its data, up to about 1 MiB.
         :param mode: When it goes, and whether its name gets a counter.
         :param acl: Who may do what with it.
+        :param ttl_ms: Time to live, milliseconds, 1 to 2^40 - 1, for the two modes that have one; 0 for the others.
         :raises NoNodeError:
         :raises NodeExistsError:
         :raises NoAuthError:
         :raises InvalidAclError:
         :raises NoChildrenForEphemeralsError:
+        :raises QuotaExceededError:
+        :raises UnimplementedError:
         """
     def delete(
         self,
@@ -121,6 +128,7 @@ class Client(Session):
         :raises NoNodeError:
         :raises BadVersionError:
         :raises NoAuthError:
+        :raises QuotaExceededError:
         """
     def get_children(
         self,
@@ -182,6 +190,38 @@ class Client(Session):
         :raises NotEmptyError:
         :raises NoAuthError:
         """
+    def multi_read(
+        self,
+        ops: Sequence[ReadOp],
+    ) -> asyncio.Future[list[Data | list[str] | Error]]:
+        """Reads the data or the children of several znodes with one request, from one state of the tree. Each read succeeds or fails by itself, and tells so in its result.
+
+        :param ops: The reads, in order.
+        """
+    def get_ephemerals(
+        self,
+        prefix: str,
+    ) -> asyncio.Future[list[str]]:
+        """Returns the paths of this session's ephemeral znodes that begin with a prefix, sorted.
+
+        :param prefix: What the paths begin with, compared as text: /a finds /ab too, and / finds all.
+        """
+    def get_all_children_number(
+        self,
+        path: str,
+    ) -> asyncio.Future[int]:
+        """Returns how many znodes there are below the znode, at any depth.
+
+        :param path: Absolute path; the client's chroot goes before it.
+        :raises NoNodeError:
+        :raises NoAuthError:
+        """
+    def who_am_i(
+        self,
+    ) -> asyncio.Future[list[Identity]]:
+        """Returns who the server takes this connection for.
+
+        """
     def add_auth(
         self,
         scheme: str,
@@ -192,6 +232,28 @@ class Client(Session):
         :param scheme: For instance digest.
         :param auth: For digest: user:password.
         :raises AuthFailedError:
+        """
+    def remove_all_watches(
+        self,
+        path: str,
+        watch_type: WatchType = WatchType.ANY,
+    ) -> asyncio.Future[None]:
+        """Removes every watch of a type on the znode, whoever of this client armed it, the recipes included. Each delivers a last event that tells so, before the answer.
+
+        :param path: Absolute path; the client's chroot goes before it.
+        :param watch_type: Which of its watches.
+        :raises NoWatcherError:
+        """
+    def check_watches(
+        self,
+        path: str,
+        watch_type: WatchType = WatchType.ANY,
+    ) -> asyncio.Future[None]:
+        """Asks the server whether this connection has a watch of a type on the znode; fails with NO_WATCHER if it has none.
+
+        :param path: Absolute path; the client's chroot goes before it.
+        :param watch_type: Which of its watches.
+        :raises NoWatcherError:
         """
     def add_watch(
         self,

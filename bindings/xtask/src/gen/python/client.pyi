@@ -2,11 +2,11 @@ import asyncio  # asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from ._native import MultiOp, Stat  # sync
+from ._native import MultiOp, ReadOp, Stat  # sync
 from ._session import Session  # sync
 from ._stream import Stream  # sync
 from ._vocabulary import (  # sync
-from .._native import MultiOp, Stat  # asyncio
+from .._native import MultiOp, ReadOp, Stat  # asyncio
 from .._session import Session  # asyncio
 from .._stream import AsyncStream  # asyncio
 from .._vocabulary import (  # asyncio
@@ -17,10 +17,14 @@ from .._vocabulary import (  # asyncio
     Created,
     CreateMode,
     Data,
+    Identity,
     SessionState,
     WatchEvent,
     WatchMode,
+    WatchType,
 )
+from .errors import Error  # sync
+from ..errors import Error  # asyncio
 
 _StateCallback = TypeVar("_StateCallback", bound=Callable[[SessionState], object])
 

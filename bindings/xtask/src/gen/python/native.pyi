@@ -13,6 +13,7 @@ __all__ = [
     "Op",
     "RECIPE",
     "REPLY",
+    "ReadOp",
     "STATE",
     "Server",
     "Stat",
@@ -71,6 +72,7 @@ class MultiOp:
         data: bytes | bytearray | memoryview | None = b"",
         mode: str = "persistent",
         acl: Sequence[Acl] | None = None,
+        ttl_ms: int = 0,
     ) -> MultiOp: ...
     @staticmethod
     def delete(path: str, version: int = -1) -> MultiOp: ...
@@ -80,6 +82,15 @@ class MultiOp:
     ) -> MultiOp: ...
     @staticmethod
     def check(path: str, version: int = -1) -> MultiOp: ...
+
+@final
+class ReadOp:
+    """One read of a multi read, which succeeds or fails by itself."""
+
+    @staticmethod
+    def get(path: str) -> ReadOp: ...
+    @staticmethod
+    def get_children(path: str) -> ReadOp: ...
 
 @final
 class Server:
