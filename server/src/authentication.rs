@@ -17,6 +17,13 @@ pub(crate) fn initial(config: &Config, address: IpAddr) -> Vec<Id> {
     ids
 }
 
+/// What the owner of a certificate is.
+pub(crate) fn of_certificate(config: &Config, subject: String) -> Vec<Id> {
+    let is_super = config.tls.super_user.as_deref() == Some(&subject);
+    let super_id = is_super.then(|| Id::new(SUPER_SCHEME, subject.clone()));
+    super_id.into_iter().chain([Id::new("x509", subject)]).collect()
+}
+
 /// The identities that credentials prove.
 ///
 /// # Errors

@@ -2,7 +2,9 @@
 
 mod authentication;
 mod limits;
+mod sasl;
 mod setting;
+mod tls;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -10,7 +12,9 @@ use std::time::Duration;
 
 pub use authentication::Authentication;
 pub use limits::Limits;
+pub use sasl::Sasl;
 use setting::Setting;
+pub use tls::{ClientAuth, StoreFile, Tls};
 pub use words::Words;
 
 use crate::error::ServerError;
@@ -18,7 +22,7 @@ use crate::error::ServerError;
 /// All settings of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// `host:port` to listen on.
+    /// `host:port` to listen on; empty where TLS alone is spoken.
     pub listen: String,
     /// Where log and snapshots are.
     pub data_dir: PathBuf,
@@ -34,6 +38,10 @@ pub struct Config {
     pub four_letter_words: Words,
     /// Who is who.
     pub authentication: Authentication,
+    /// TLS.
+    pub tls: Tls,
+    /// SASL, and who has to be authenticated.
+    pub sasl: Sasl,
     /// Entries after which a snapshot is taken.
     pub snapshot_every: u64,
     /// Whether nodes with a time to live may be created.
@@ -57,6 +65,8 @@ impl Default for Config {
             limits: Limits::default(),
             four_letter_words: Words::All,
             authentication: Authentication::default(),
+            tls: Tls::default(),
+            sasl: Sasl::default(),
             snapshot_every: 100_000,
             extended_types: false,
             collect_interval: Duration::from_secs(60),
@@ -88,7 +98,7 @@ impl Config {
             four_letter_words: Words::of_zookeeper(),
             ..Config::default()
         };
-        let mut listen = Listen::default();
+        let (mut plain, mut secure) = (Listen::default(), Listen::default());
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with(['#', '!']) {
@@ -98,12 +108,19 @@ impl Config {
             let place = format!("{name}, line {}", number + 1);
             let setting = Setting { place: &place, key: key.trim(), value: value.trim() };
             match setting.key {
-                "clientPort" => listen.port = Some(setting.number()?),
-                "clientPortAddress" => listen.host = Some(setting.value.to_owned()),
+                "clientPort" => plain.port = Some(setting.number()?),
+                "clientPortAddress" => plain.host = Some(setting.value.to_owned()),
+                "secureClientPort" => secure.port = Some(setting.number()?),
+                "secureClientPortAddress" => secure.host = Some(setting.value.to_owned()),
                 _ => config.set(&setting)?,
             }
         }
-        config.listen = listen.address();
+        config.tls.listen = secure.address();
+        // ZooKeeper's own default port, where nothing is said at all.
+        if plain.port.is_none() && config.tls.listen.is_none() {
+            plain.port = Some(2181);
+        }
+        config.listen = plain.address().unwrap_or_default();
         Ok(config)
     }
 
@@ -140,7 +157,9 @@ impl Config {
     fn set(&mut self, setting: &Setting) -> Result<(), ServerError> {
         let area = self.limits.set(setting)?
             || self.four_letter_words.set(setting)
-            || self.authentication.set(setting);
+            || self.authentication.set(setting)
+            || self.tls.set(setting)?
+            || self.sasl.set(setting)?;
         if area {
             return Ok(());
         }
@@ -164,15 +183,7 @@ impl Config {
             "autopurge.snapRetainCount" | "autopurge.purgeInterval" => {}
             // Settings of an ensemble, which a standalone server has no use for either.
             "initLimit" | "syncLimit" => {}
-            // Starting all the same would leave open what was to be closed.
-            "secureClientPort" | "secureClientPortAddress" => {
-                let reason = "TLS is not there yet; without this line the server starts without it";
-                return Err(setting.refused(reason));
-            }
-            "enforce.auth.enabled" | "sessionRequireClientSASLAuth" if setting.is_true() => {
-                return Err(setting.refused("authentication cannot be required yet"));
-            }
-            // Likewise: each server of an ensemble would take writes of its own.
+            // Each server of an ensemble would take writes of its own.
             _ if is_member(setting.key) => {
                 self.members += 1;
                 if self.members > 1 {
@@ -191,17 +202,18 @@ impl Config {
 #[derive(Default)]
 struct Listen {
     host: Option<String>,
-    port: Option<u16>,
+    port: Option<i32>,
 }
 
 impl Listen {
-    fn address(self) -> String {
+    /// Nothing without a port; ZooKeeper writes 0 and -1 for none, too.
+    fn address(self) -> Option<String> {
         let host = self.host.unwrap_or_else(|| "0.0.0.0".to_owned());
-        let port = self.port.unwrap_or(2181);
-        match host.contains(':') && !host.starts_with('[') {
+        let port = self.port.filter(|port| *port > 0)?;
+        Some(match host.contains(':') && !host.starts_with('[') {
             true => format!("[{host}]:{port}"),
             false => format!("{host}:{port}"),
-        }
+        })
     }
 }
 
@@ -246,9 +258,10 @@ mod tests {
         assert!(Config::parse(member, "zoo.cfg").is_ok());
         let texts = [
             "server.1=a:2888:3888\nserver.2=b:2888:3888\n",
-            "\nsecureClientPort=2281\n",
-            "\nenforce.auth.enabled=true\n",
-            "\nsessionRequireClientSASLAuth=true\n",
+            "\nssl.crl=true\n",
+            "\nssl.clientAuth=maybe\n",
+            "\nssl.enabledProtocols=SSLv3\n",
+            "\nsecureClientPort=x\n",
         ];
         for text in texts {
             let error = Config::parse(text, "zoo.cfg").unwrap_err().to_string();

@@ -7,26 +7,31 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use pinfold_proto::{ErrorCode, FrameDecoder, Id, OpCode};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::authentication;
 use crate::handshake;
+use crate::listener::Door;
 use crate::pipeline::{Message, Submission};
 use crate::reader;
 use crate::reply;
 use crate::request::{Decoder, Ordered, Read, Request, RequestBody};
+use crate::sasl::{Exchange, Step};
 use crate::sessions::Activity;
 use crate::shared::{Shared, lock};
 use crate::statistics::{Answer, Traffic};
+use crate::tls::{Failure, Secured};
 
 /// Bytes that may wait for one connection before no more is read from it.
 const BACKLOG_BYTES: usize = 8 << 20;
 /// A client that lets this many bytes of answers and events pile up is cut off; its session
 /// stays, and it can come back.
 const OUTPUT_LIMIT: usize = 1 << 30;
+/// What a client that speaks TLS sends first.
+const TLS_HANDSHAKE: u8 = 0x16;
 /// What the answer to a read is expected to weigh before the first one is known.
 const FIRST_GUESS: usize = 16 << 10;
 /// Most bytes of identities of one connection; each of its writes carries them into the log.
@@ -187,8 +192,14 @@ impl Connection {
 
     /// Appends an error, behind which the connection ends.
     pub(crate) fn refuse(&self, xid: i32, zxid: i64, error: ErrorCode) {
-        let zxid = if error == ErrorCode::AuthFailed { 0 } else { zxid };
+        let nameless = [ErrorCode::AuthFailed, ErrorCode::SessionClosedRequireSaslAuth];
+        let zxid = if nameless.contains(&error) { 0 } else { zxid };
         self.append_last(|out| reply::header(out, xid, zxid, error));
+    }
+
+    /// Likewise, in the middle of a SASL exchange.
+    pub(crate) fn refuse_sasl(&self, xid: i32, error: ErrorCode) {
+        self.append_last(|out| reply::sasl_failure(out, xid, error));
     }
 
     /// True when something waits to be sent.
@@ -211,25 +222,14 @@ impl Connection {
 }
 
 /// Serves a socket until it ends. Runs as one task.
-pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, door: Door) {
     let _ = stream.set_nodelay(true);
     let id = shared.next_connection_id();
     let auth = authentication::initial(&shared.config, peer.ip());
     let connection = Arc::new(Connection::new(id, peer, auth));
     lock(&shared.connections).insert(id, connection.clone());
-    let (input, output) = stream.into_split();
-    let input = Input {
-        socket: input,
-        buffer: BytesMut::with_capacity(4096),
-        connection: connection.clone(),
-        decoder: Decoder { ttl_enabled: shared.config.extended_types },
-        frames: FrameDecoder { max: shared.config.limits.frame_bytes },
-        ending: false,
-        pipeline: shared.pipeline(),
-    };
     tokio::select! {
-        () = write_loop(&connection, output) => {}
-        () = input.run(&shared) => {}
+        () = enter(&shared, &connection, stream, door) => {}
         () = connection.killed.notified() => {}
     }
     connection.kill();
@@ -238,7 +238,75 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     let _ = shared.pipeline().send(Message::Gone(connection));
 }
 
-async fn write_loop(connection: &Connection, mut socket: OwnedWriteHalf) {
+/// Shakes hands over TLS where that is spoken, then lets the client speak.
+async fn enter(shared: &Shared, connection: &Arc<Connection>, stream: TcpStream, door: Door) {
+    let is_secure = match door {
+        Door::Plain => false,
+        Door::Secure => true,
+        Door::Either => match begins_with_tls(&stream).await {
+            Some(is_tls) => is_tls,
+            None => return,
+        },
+    };
+    let Some(tls) = shared.gate.tls.as_ref().filter(|_| is_secure) else {
+        let (input, output) = stream.into_split();
+        return converse(shared, connection, input, output).await;
+    };
+    let peer = connection.peer;
+    match tls.accept(stream).await {
+        Ok(Secured { stream, subject }) => {
+            if let Some(subject) = subject {
+                tracing::debug!(%peer, subject, "the client has shown a certificate");
+                connection.add_auth(&authentication::of_certificate(&shared.config, subject));
+            }
+            let (input, output) = tokio::io::split(stream);
+            converse(shared, connection, input, output).await;
+        }
+        Err(Failure::TooMany) => {
+            shared.statistics.handshakes_exceeded.add(1);
+            tracing::warn!(%peer, "refused: too many TLS handshakes at the same time");
+        }
+        Err(Failure::Failed(reason)) => {
+            shared.statistics.handshakes_failed.add(1);
+            shared.statistics.auth_failed.add(1);
+            tracing::warn!(%peer, reason, "TLS handshake failed");
+        }
+    }
+}
+
+/// Looks at the first byte and leaves it there; nothing when none comes.
+async fn begins_with_tls(stream: &TcpStream) -> Option<bool> {
+    let mut first = [0];
+    match timeout(handshake::PATIENCE, stream.peek(&mut first)).await {
+        Ok(Ok(1)) => Some(first == [TLS_HANDSHAKE]),
+        _ => None,
+    }
+}
+
+async fn converse<R, W>(shared: &Shared, connection: &Arc<Connection>, input: R, output: W)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let decoder =
+        Decoder { ttl_enabled: shared.config.extended_types, schemes: shared.gate.schemes };
+    let input = Input {
+        socket: input,
+        buffer: BytesMut::with_capacity(4096),
+        connection: connection.clone(),
+        decoder,
+        frames: FrameDecoder { max: shared.config.limits.frame_bytes },
+        ending: false,
+        sasl: Exchange::default(),
+        pipeline: shared.pipeline(),
+    };
+    tokio::select! {
+        () = write_loop(connection, output) => {}
+        () = input.run(shared) => {}
+    }
+}
+
+async fn write_loop(connection: &Connection, mut socket: impl AsyncWrite + Unpin) {
     loop {
         connection.output_ready.notified().await;
         loop {
@@ -253,7 +321,8 @@ async fn write_loop(connection: &Connection, mut socket: OwnedWriteHalf) {
             if bytes.is_empty() {
                 break;
             }
-            if socket.write_all_buf(&mut bytes).await.is_err() {
+            // A socket has nothing to flush, TLS may.
+            if socket.write_all_buf(&mut bytes).await.is_err() || socket.flush().await.is_err() {
                 return;
             }
             connection.room.notify_one();
@@ -262,13 +331,14 @@ async fn write_loop(connection: &Connection, mut socket: OwnedWriteHalf) {
     }
 }
 
-pub(crate) struct Input {
-    pub(crate) socket: OwnedReadHalf,
+pub(crate) struct Input<R> {
+    socket: R,
     pub(crate) buffer: BytesMut,
     pub(crate) connection: Arc<Connection>,
     pub(crate) frames: FrameDecoder,
     decoder: Decoder,
     ending: bool,
+    sasl: Exchange,
     pub(crate) pipeline: std::sync::mpsc::Sender<Message>,
 }
 
@@ -282,7 +352,7 @@ enum Flow {
     Over,
 }
 
-impl Input {
+impl<R: AsyncRead + Unpin> Input<R> {
     /// Ends when the client does, or when nothing more may be read from it.
     async fn run(mut self, shared: &Shared) {
         if handshake::receive(&mut self, shared).await {
@@ -381,6 +451,12 @@ impl Input {
                 Ok(_) => RequestBody::Refused(ErrorCode::AuthFailed),
                 Err(error) => RequestBody::Refused(error),
             },
+            RequestBody::Sasl(token) => self.sasl_step(shared, &token),
+            // Also a close and a ping; ZooKeeper lets nothing else pass, either.
+            _ if !shared.gate.admits(&self.connection.auth()) => {
+                tracing::warn!(peer = %self.connection.peer, "closed: not authenticated");
+                RequestBody::Refused(ErrorCode::SessionClosedRequireSaslAuth)
+            }
             body => body,
         };
         if matches!(body, RequestBody::Refused(ErrorCode::AuthFailed)) {
@@ -399,10 +475,11 @@ impl Input {
             RequestBody::Read(read) => Ordered::Read(read),
             RequestBody::Refused(error) => Ordered::Refuse(error),
             RequestBody::Ordered(ordered) => ordered,
-            RequestBody::Auth(_) => return true,
+            RequestBody::Auth(_) | RequestBody::Sasl(_) => return true,
         };
         // Nothing is read behind these; their answer ends the connection.
-        self.ending = matches!(ordered, Ordered::Close | Ordered::Refuse(_));
+        self.ending =
+            matches!(ordered, Ordered::Close | Ordered::Refuse(_) | Ordered::RefuseSasl(_));
         let bytes = match ordered {
             Ordered::Read(_) => frame.len() + self.connection.answer_guess.load(Ordering::Relaxed),
             _ => frame.len(),
@@ -419,6 +496,38 @@ impl Input {
             received: batch.received,
         });
         !self.ending
+    }
+}
+
+impl<R> Input<R> {
+    /// The next step of the SASL exchange, as the answer to give.
+    fn sasl_step(&mut self, shared: &Shared, token: &Bytes) -> RequestBody {
+        let connection = &self.connection;
+        let (peer, session) = (connection.peer, connection.session_id());
+        let Some(users) = &shared.gate.users else {
+            return RequestBody::Refused(ErrorCode::Unimplemented);
+        };
+        let answer = |text: String| RequestBody::Read(Read::SaslStep(Some(text.into())));
+        match self.sasl.step(users, token) {
+            Ok(Step::Challenge(challenge)) => answer(challenge),
+            Ok(Step::Success(ids, proof)) if connection.add_auth(&ids) => {
+                tracing::debug!(%peer, user = ids[0].id, "authenticated by SASL");
+                answer(proof)
+            }
+            Ok(Step::Success(..)) => RequestBody::Refused(ErrorCode::AuthFailed),
+            Err(reason) => {
+                shared.statistics.auth_failed.add(1);
+                tracing::warn!(%peer, session = format!("{session:#x}"), reason, "SASL failed");
+                if users.forgive() {
+                    return RequestBody::Read(Read::SaslStep(None));
+                }
+                let error = match shared.config.sasl.is_required() {
+                    true => ErrorCode::SessionClosedRequireSaslAuth,
+                    false => ErrorCode::AuthFailed,
+                };
+                RequestBody::Ordered(Ordered::RefuseSasl(error))
+            }
+        }
     }
 }
 

@@ -15,7 +15,8 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::error::ServerError;
-use crate::listener;
+use crate::gate::Gate;
+use crate::listener::{self, Door};
 use crate::log_store::DiskLog;
 use crate::pipeline::{Message, Pipeline};
 use crate::shared::{Shared, lock};
@@ -31,6 +32,7 @@ const SERVER_ID: u64 = 1;
 #[derive(Debug)]
 pub struct Server {
     address: String,
+    secure_address: Option<String>,
     data_dir: PathBuf,
     stop: watch::Sender<bool>,
     pipeline: Sender<Message>,
@@ -57,6 +59,23 @@ impl Builder {
     pub fn listen(mut self, address: &str) -> Builder {
         self.config.listen = address.to_owned();
         self
+    }
+
+    /// `host:port` of a port that takes TLS alone; port 0 takes a free one. There is none when not
+    /// set. It needs the property `ssl.keyStore.location`.
+    pub fn listen_secure(mut self, address: &str) -> Builder {
+        self.config.tls.listen = Some(address.to_owned());
+        self
+    }
+
+    /// Takes one of the settings of a zoo.cfg or of Java's system properties, such as
+    /// `ssl.keyStore.location` or `zookeeper.superUser`.
+    ///
+    /// # Errors
+    /// A known setting whose value has no meaning.
+    pub fn property(mut self, name: &str, value: &str) -> Result<Builder, ServerError> {
+        self.config.property("property", name, value)?;
+        Ok(self)
     }
 
     /// Where log and snapshots are. A fresh temporary directory when not set, which is removed
@@ -120,9 +139,15 @@ impl Server {
         Server::builder().start()
     }
 
-    /// The address it listens on, as `host:port`, with the real port.
+    /// The address it listens on, as `host:port`, with the real port; that of TLS where it speaks
+    /// TLS alone.
     pub fn address(&self) -> String {
         self.address.clone()
+    }
+
+    /// The address of the port that takes TLS alone, as `host:port`, with the real port.
+    pub fn secure_address(&self) -> Option<&str> {
+        self.secure_address.as_deref()
     }
 
     /// Where its log and snapshots are.
@@ -153,21 +178,23 @@ impl Server {
     }
 
     fn launch(mut config: Config, temporary: Option<Temporary>) -> Result<Server, ServerError> {
-        let listener = bind(&config.listen)?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| listen_error(&config.listen, error.to_string()))?;
-        // With port 0 only the listener knows the real one.
-        config.listen = address.to_string();
+        let gate = Gate::load(&config)?;
+        let doors = open_doors(&mut config)?;
+        let secure_address = config.tls.listen.clone();
+        let address = match config.listen.is_empty() {
+            true => secure_address.clone().unwrap_or_default(),
+            false => config.listen.clone(),
+        };
         let data_dir = config.data_dir.clone();
         let (sender, inbox) = mpsc::channel();
-        let (directory, pipeline) = recover(config, sender.clone(), inbox)?;
+        let (directory, pipeline) = recover(config, gate, sender.clone(), inbox)?;
         let shared = pipeline.shared.clone();
         let (stop, stopped) = watch::channel(false);
         let failure =
             Arc::new(Failure { error: Mutex::new(None), happened: watch::Sender::new(false) });
         let mut server = Server {
-            address: address.to_string(),
+            address,
+            secure_address,
             data_dir,
             stop,
             pipeline: sender,
@@ -176,7 +203,7 @@ impl Server {
             temporary,
         };
         server.spawn_pipeline(directory, pipeline)?;
-        server.spawn_listener(shared, listener, stopped)?;
+        server.spawn_listener(shared, doors, stopped)?;
         Ok(server)
     }
 
@@ -207,7 +234,7 @@ impl Server {
     fn spawn_listener(
         &mut self,
         shared: Arc<Shared>,
-        listener: TcpListener,
+        doors: Vec<(TcpListener, Door)>,
         mut stopped: watch::Receiver<bool>,
     ) -> Result<(), ServerError> {
         let runtime: Runtime = RuntimeBuilder::new_multi_thread()
@@ -216,17 +243,18 @@ impl Server {
             .enable_all()
             .build()
             .map_err(ServerError::Thread)?;
-        let listener = {
+        let mut accepting = Vec::new();
+        for (listener, door) in doors {
             let _guard = runtime.enter();
-            tokio::net::TcpListener::from_std(listener).map_err(ServerError::Thread)?
-        };
+            let listener =
+                tokio::net::TcpListener::from_std(listener).map_err(ServerError::Thread)?;
+            accepting.push(runtime.spawn(listener::accept(shared.clone(), listener, door)));
+        }
         // A thread of its own, because a runtime must not be dropped inside another one's.
         let run = move || {
             runtime.block_on(async {
-                tokio::select! {
-                    () = listener::accept(shared, listener) => {}
-                    _ = stopped.wait_for(|stopped| *stopped) => {}
-                }
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+                accepting.iter().for_each(tokio::task::JoinHandle::abort);
             });
         };
         let thread = thread::Builder::new().name("pinfold-listener".to_owned()).spawn(run);
@@ -295,6 +323,28 @@ fn listen_error(address: &str, reason: String) -> ServerError {
     ServerError::Listen { address: address.to_owned(), reason }
 }
 
+/// Listens wherever the settings say. With port 0 only the listener knows the real one, which is
+/// put into the settings.
+fn open_doors(config: &mut Config) -> Result<Vec<(TcpListener, Door)>, ServerError> {
+    let mut doors = Vec::new();
+    let mut open = |listen: &mut String, door| {
+        let listener = bind(listen)?;
+        let address =
+            listener.local_addr().map_err(|error| listen_error(listen, error.to_string()))?;
+        *listen = address.to_string();
+        doors.push((listener, door));
+        Ok::<(), ServerError>(())
+    };
+    if !config.listen.is_empty() {
+        let door = if config.tls.port_unification { Door::Either } else { Door::Plain };
+        open(&mut config.listen, door)?;
+    }
+    if let Some(listen) = &mut config.tls.listen {
+        open(listen, Door::Secure)?;
+    }
+    Ok(doors)
+}
+
 fn bind(address: &str) -> Result<TcpListener, ServerError> {
     let resolved: Vec<_> = match address.to_socket_addrs() {
         Ok(resolved) => resolved.collect(),
@@ -323,6 +373,7 @@ fn bind(address: &str) -> Result<TcpListener, ServerError> {
 /// Opens the directory and brings the state to where the log ends.
 fn recover(
     config: Config,
+    gate: Gate,
     sender: Sender<Message>,
     inbox: Receiver<Message>,
 ) -> Result<(DataDir, Pipeline<RaftNode<DiskLog>>), ServerError> {
@@ -336,7 +387,7 @@ fn recover(
     let consensus = RaftNode::new(&NodeConfig::new(SERVER_ID), opened.log)?;
     let snapshots = Snapshots::new(opened.snapshots, config.snapshot_every);
     let statistics = Statistics::new(opened.syncs);
-    let shared = Arc::new(Shared::new(config, state, sender, statistics));
+    let shared = Arc::new(Shared::new(config, gate, state, sender, statistics));
     let mut pipeline = Pipeline::new(shared, consensus, inbox, snapshots)?;
     pipeline.recover()?;
     Ok((directory, pipeline))

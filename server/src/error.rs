@@ -36,6 +36,24 @@ pub enum ServerError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file of certificates cannot be used.
+    #[error("{setting} = {:?}: {reason}", path.display().to_string())]
+    KeyStore {
+        /// The setting that names it.
+        setting: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The JAAS file cannot be used.
+    #[error("the JAAS file {}: {reason}", path.display())]
+    Jaas {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The data directory cannot be used.
     #[error("{0}")]
     Data(#[from] pinfold_storage::Error),

@@ -121,6 +121,7 @@ impl<C: Consensus> Pipeline<C> {
                             reader::answer(shared, state, connection, &owner.auth, xid, read);
                         }
                         Ordered::Refuse(error) => connection.refuse(xid, state.last_zxid(), error),
+                        Ordered::RefuseSasl(error) => connection.refuse_sasl(xid, error),
                         _ => {}
                     }
                     after.answered(owner, state.last_zxid());

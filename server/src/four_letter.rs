@@ -113,11 +113,16 @@ fn server(shared: &Shared) -> String {
 fn configuration(shared: &Shared) -> String {
     let config = &shared.config;
     let (min, max) = config.session_timeouts_ms();
-    let port = config.listen.rsplit(':').next().unwrap_or("");
+    let port = |address: &str| match address.rsplit_once(':') {
+        Some((_, port)) => port.to_owned(),
+        None => "-1".to_owned(),
+    };
+    let secure = config.tls.listen.as_deref().unwrap_or("");
+    let (port, secure) = (port(&config.listen), port(secure));
     let directory = absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
     let (snapshots, log) = (directory.join("snapshots"), directory.join("log"));
     format!(
-        "clientPort={port}\nsecureClientPort=-1\ndataDir={}\ndataDirSize={}\ndataLogDir={}\n\
+        "clientPort={port}\nsecureClientPort={secure}\ndataDir={}\ndataDirSize={}\ndataLogDir={}\n\
          dataLogSize={}\ntickTime={}\nmaxClientCnxns={}\nminSessionTimeout={min}\n\
          maxSessionTimeout={max}\nclientPortListenBacklog=-1\nserverId=0\n",
         snapshots.display(),

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use pinfold_proto::records::ConnectRequest;
+use tokio::io::AsyncRead;
 use tokio::sync::oneshot;
 use tokio::time::{Duration, timeout};
 
@@ -17,7 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// True when a session is served on this connection from now on. Otherwise the connection ends,
 /// after whatever has been appended.
-pub(crate) async fn receive(input: &mut Input, shared: &Shared) -> bool {
+pub(crate) async fn receive(input: &mut Input<impl AsyncRead + Unpin>, shared: &Shared) -> bool {
     match timeout(PATIENCE, first_frame(input, shared)).await {
         Ok(Some(request)) => open(input, shared, request).await,
         Ok(None) => false,
@@ -29,7 +30,10 @@ pub(crate) async fn receive(input: &mut Input, shared: &Shared) -> bool {
     }
 }
 
-async fn first_frame(input: &mut Input, shared: &Shared) -> Option<ConnectRequest> {
+async fn first_frame(
+    input: &mut Input<impl AsyncRead + Unpin>,
+    shared: &Shared,
+) -> Option<ConnectRequest> {
     loop {
         if let Some(word) = input.buffer.first_chunk::<4>()
             && let Some(word) = Word::known(*word)
@@ -62,7 +66,7 @@ async fn first_frame(input: &mut Input, shared: &Shared) -> Option<ConnectReques
 }
 
 /// Answers a four-letter word; the connection ends behind it.
-async fn answer(input: &mut Input, shared: &Shared, word: Word) {
+async fn answer(input: &mut Input<impl AsyncRead + Unpin>, shared: &Shared, word: Word) {
     input.connection.count_received(shared, 1, 4);
     let length = 4 + word.argument_length(shared);
     // What has come by the end of the stream is all there is to its argument.
@@ -74,7 +78,11 @@ async fn answer(input: &mut Input, shared: &Shared, word: Word) {
     input.connection.append_last(|out| out.extend_from_slice(text.as_bytes()));
 }
 
-async fn open(input: &mut Input, shared: &Shared, request: ConnectRequest) -> bool {
+async fn open(
+    input: &mut Input<impl AsyncRead + Unpin>,
+    shared: &Shared,
+    request: ConnectRequest,
+) -> bool {
     let last_zxid = shared.state().last_zxid();
     if request.last_zxid_seen > last_zxid {
         tracing::warn!(

@@ -9,12 +9,23 @@ use tokio::net::TcpListener;
 use crate::connection;
 use crate::shared::{Shared, lock};
 
+/// What is spoken behind a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// No TLS.
+    Plain,
+    /// TLS.
+    Secure,
+    /// Whatever the client begins with.
+    Either,
+}
+
 /// Accepts until it is dropped.
-pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, door: Door) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) if may_connect(&shared, peer) => {
-                tokio::spawn(connection::serve(shared.clone(), stream, peer));
+                tokio::spawn(connection::serve(shared.clone(), stream, peer, door));
             }
             Ok((_, peer)) => {
                 shared.statistics.connections_rejected.add(1);

@@ -238,7 +238,7 @@ impl<C: Consensus> Pipeline<C> {
             Ordered::Write { op, code } => (Body::Request(op), Form::Op(code)),
             Ordered::Multi { ops, codes } => (Body::Multi(ops), Form::Multi(codes)),
             Ordered::Close => (Body::CloseSession, Form::Header),
-            ordered @ (Ordered::Read(_) | Ordered::Refuse(_)) => {
+            ordered @ (Ordered::Read(_) | Ordered::Refuse(_) | Ordered::RefuseSasl(_)) => {
                 submission.ordered = ordered;
                 self.owners.push(Waiting::Turn(submission));
                 return;

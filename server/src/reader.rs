@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use pinfold_proto::records::{
     ClientInfo, ErrorResponse, GetAclResponse, GetAllChildrenNumberResponse, GetChildren2Response,
-    GetChildrenResponse, GetDataResponse, GetEphemeralsResponse, SetWatches2, StatResponse,
-    WhoAmIResponse,
+    GetChildrenResponse, GetDataResponse, GetEphemeralsResponse, SetSaslResponse, SetWatches2,
+    StatResponse, WhoAmIResponse,
 };
 use pinfold_proto::{
     AddWatchMode, ErrorCode, EventType, Id, MultiOp, MultiOpResult, MultiResponse, Stat, jute,
@@ -56,6 +56,9 @@ impl Look<'_> {
             Read::AuthDone => {
                 self.connection.append(|out| reply::header(out, self.xid, 0, ErrorCode::Ok));
             }
+            Read::SaslStep(token) => self.connection.append(|out| {
+                reply::ok(out, self.xid, 0, |out| jute::write(out, &SetSaslResponse { token }));
+            }),
             Read::Exists { path, watch } => self.exists(&path, watch)?,
             Read::GetData { path, watch } => {
                 let (data, stat) = self.state.get_data(&path, self.ids)?;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use pinfold_proto::records::{
-    ConnectResponse, Create2Response, CreateResponse, ReplyHeader, StatResponse, SyncRequest,
+    ConnectResponse, Create2Response, CreateResponse, ReplyHeader, SetSaslResponse, StatResponse,
+    SyncRequest,
 };
 use pinfold_proto::{
     ErrorCode, EventType, MultiOpResult, MultiResponse, OpCode, Stat, WatcherEvent,
@@ -141,4 +142,12 @@ pub(crate) fn connected(
         read_only: mirror_read_only.then_some(false),
     };
     frame::write(out, |out| response.encode(out));
+}
+
+/// A SASL exchange has failed. ZooKeeper's answer has its body, without a token, all the same.
+pub(crate) fn sasl_failure(out: &mut BytesMut, xid: i32, error: ErrorCode) {
+    frame::write(out, |out| {
+        jute::write(out, &ReplyHeader { xid, zxid: 0, err: error.code() });
+        jute::write(out, &SetSaslResponse { token: None });
+    });
 }

@@ -5,8 +5,8 @@ use pinfold_proto::jute;
 use pinfold_proto::records::{
     AddWatchRequest, AuthPacket, CheckVersionRequest, CheckWatchesRequest, CreateRequest,
     CreateTtlRequest, DeleteRequest, ExistsRequest, GetAclRequest, GetAllChildrenNumberRequest,
-    GetChildrenRequest, GetDataRequest, GetEphemeralsRequest, RemoveWatchesRequest, RequestHeader,
-    SetAclRequest, SetDataRequest, SetWatches, SetWatches2, SyncRequest,
+    GetChildrenRequest, GetDataRequest, GetEphemeralsRequest, GetSaslRequest, RemoveWatchesRequest,
+    RequestHeader, SetAclRequest, SetDataRequest, SetWatches, SetWatches2, SyncRequest,
 };
 use pinfold_proto::{
     AddWatchMode, CreateMode, DecodeError, ErrorCode, MultiOp, MultiRequest, OpCode, WatcherType,
@@ -14,6 +14,8 @@ use pinfold_proto::{
 };
 use pinfold_state::{CreateKind, Op};
 use serde::de::DeserializeOwned;
+
+use crate::gate::Schemes;
 
 /// One request of a client.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub(crate) enum RequestBody {
     Ordered(Ordered),
     /// Credentials; taken when they are decoded.
     Auth(AuthPacket),
+    /// A step of a SASL exchange; taken when it is decoded.
+    Sasl(Bytes),
     /// An error is answered, then the connection is closed.
     Refused(ErrorCode),
 }
@@ -45,6 +49,8 @@ pub(crate) enum RequestBody {
 pub(crate) enum Read {
     Ping,
     AuthDone,
+    /// The server's step of a SASL exchange.
+    SaslStep(Option<Bytes>),
     Exists {
         path: String,
         watch: bool,
@@ -101,12 +107,16 @@ pub(crate) enum Ordered {
     Read(Read),
     /// An error, behind which the connection ends.
     Refuse(ErrorCode),
+    /// Likewise, of a SASL exchange.
+    RefuseSasl(ErrorCode),
 }
 
-/// Whether the server's settings allow nodes with a time to live.
+/// What depends on the server's settings: nodes with a time to live, schemes of ACLs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decoder {
     pub(crate) ttl_enabled: bool,
+    /// Which schemes ACLs may have.
+    pub(crate) schemes: Schemes,
 }
 
 impl Decoder {
@@ -152,6 +162,10 @@ impl Decoder {
             OpCode::Sync => Order(Ordered::Sync { path: read::<SyncRequest>(body)?.path }),
             OpCode::CloseSession => Order(Ordered::Close),
             OpCode::Auth => Auth(read(body)?),
+            OpCode::Sasl => {
+                let GetSaslRequest { token } = read(body)?;
+                RequestBody::Sasl(token.unwrap_or_default())
+            }
             OpCode::Ping => Local(Read::Ping),
             OpCode::Reconfig => Local(Read::Answer(ErrorCode::ReconfigDisabled)),
             OpCode::Exists
@@ -171,7 +185,6 @@ impl Decoder {
             OpCode::Notification
             | OpCode::Check
             | OpCode::DeleteContainer
-            | OpCode::Sasl
             | OpCode::CreateSession
             | OpCode::Error => RequestBody::Refused(ErrorCode::Unimplemented),
         })
@@ -180,19 +193,27 @@ impl Decoder {
     fn write(self, code: OpCode, body: &[u8]) -> Result<Op, DecodeError> {
         Ok(match code {
             OpCode::CreateTtl => self.create_ttl(read(body)?),
-            OpCode::CreateContainer => create(read(body)?, CreateKind::Container),
+            OpCode::CreateContainer => self.create(read(body)?, CreateKind::Container),
             OpCode::Delete => delete(read(body)?),
             OpCode::SetData => set_data(read(body)?),
             OpCode::SetAcl => {
-                let SetAclRequest { path, acl, version } = read(body)?;
+                let SetAclRequest { path, mut acl, version } = read(body)?;
+                self.schemes.screen(&mut acl);
                 Op::SetAcl { path, acl, version }
             }
-            _ => create(read(body)?, CreateKind::Plain),
+            _ => self.create(read(body)?, CreateKind::Plain),
         })
     }
 
+    fn create(self, request: CreateRequest, kind: CreateKind) -> Op {
+        let CreateRequest { path, data, mut acl, flags } = request;
+        self.schemes.screen(&mut acl);
+        Op::Create { path, data, acl, flags, kind }
+    }
+
     fn create_ttl(self, request: CreateTtlRequest) -> Op {
-        let CreateTtlRequest { path, data, acl, flags, ttl } = request;
+        let CreateTtlRequest { path, data, mut acl, flags, ttl } = request;
+        self.schemes.screen(&mut acl);
         let kind = CreateKind::Ttl { ttl_ms: ttl, enabled: self.ttl_enabled };
         Op::Create { path, data, acl, flags, kind }
     }
@@ -216,9 +237,9 @@ impl Decoder {
         CreateMode::from_flags(flags)?;
         Some(match part {
             MultiOp::Create(request) | MultiOp::Create2(request) => {
-                create(request, CreateKind::Plain)
+                self.create(request, CreateKind::Plain)
             }
-            MultiOp::CreateContainer(request) => create(request, CreateKind::Container),
+            MultiOp::CreateContainer(request) => self.create(request, CreateKind::Container),
             MultiOp::CreateTtl(request) => self.create_ttl(request),
             MultiOp::Delete(request) => delete(request),
             MultiOp::SetData(request) => set_data(request),
@@ -259,11 +280,6 @@ fn begins_with_path(code: OpCode) -> bool {
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     // Bytes after the record are left alone, as ZooKeeper does.
     jute::from_bytes_prefix(body).map(|(record, _)| record)
-}
-
-fn create(request: CreateRequest, kind: CreateKind) -> Op {
-    let CreateRequest { path, data, acl, flags } = request;
-    Op::Create { path, data, acl, flags, kind }
 }
 
 fn delete(request: DeleteRequest) -> Op {

@@ -10,6 +10,7 @@ use pinfold_state::StateMachine;
 
 use crate::config::Config;
 use crate::connection::Connection;
+use crate::gate::Gate;
 use crate::pipeline::Message;
 use crate::statistics::Statistics;
 use crate::watches::WatchTable;
@@ -30,6 +31,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) gate: Gate,
     pub(crate) watches: Mutex<WatchTable>,
     pub(crate) connections: Mutex<HashMap<u64, Arc<Connection>>>,
     pub(crate) statistics: Statistics,
@@ -44,12 +46,14 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         config: Config,
+        gate: Gate,
         state: StateMachine,
         pipeline: Sender<Message>,
         statistics: Statistics,
     ) -> Shared {
         Shared {
             config,
+            gate,
             watches: Mutex::new(WatchTable::default()),
             connections: Mutex::new(HashMap::new()),
             statistics,

@@ -77,6 +77,10 @@ pub(crate) struct Statistics {
     pub(crate) large_requests_rejected: Counter,
     /// Credentials that proved nothing.
     pub(crate) auth_failed: Counter,
+    /// TLS handshakes that came to nothing.
+    pub(crate) handshakes_failed: Counter,
+    /// TLS handshakes that were refused because there were too many at the same time.
+    pub(crate) handshakes_exceeded: Counter,
     outstanding: AtomicI64,
 }
 
@@ -130,6 +134,8 @@ impl Statistics {
             &self.sessions_expired,
             &self.large_requests_rejected,
             &self.auth_failed,
+            &self.handshakes_failed,
+            &self.handshakes_exceeded,
         ];
         counters.into_iter().for_each(Counter::reset);
         let summaries = [

@@ -10,11 +10,15 @@ use pinfold_proto::acl::{Acl, Id, Perms};
 use pinfold_proto::error::ErrorCode;
 use sha1::{Digest, Sha1};
 
+use crate::principal;
+
 /// An access list as nodes hold it.
 pub type AclList = Vec<Acl>;
 
 /// The identity that passes every check. Only the server gives it, never a client.
 pub const SUPER_SCHEME: &str = "super";
+/// The schemes whose identities were proved, which `auth` stands for.
+const PROVED: [&str; 3] = ["digest", "x509", "sasl"];
 
 /// Holds each distinct access list once.
 #[derive(Debug, Default)]
@@ -60,7 +64,9 @@ pub fn allows(list: &[Acl], wanted: i32, ids: &[Id]) -> bool {
 fn matches(caller: &Id, entry: &Id) -> bool {
     match entry.scheme.as_str() {
         "ip" => ip_matches(&caller.id, &entry.id),
-        "digest" => caller.id == entry.id,
+        "digest" | "x509" => caller.id == entry.id,
+        // ZooKeeper's SASL user of this name passes wherever any SASL user does.
+        "sasl" => caller.id == entry.id || caller.id == "super",
         _ => false,
     }
 }
@@ -84,7 +90,7 @@ pub fn resolve(list: &[Acl], ids: &[Id]) -> Result<AclList, ErrorCode> {
             "world" if acl.id.id == "anyone" => resolved.push(acl.clone()),
             "auth" => {
                 let before = resolved.len();
-                let own = ids.iter().filter(|id| id.scheme == "digest");
+                let own = ids.iter().filter(|id| PROVED.contains(&id.scheme.as_str()));
                 resolved.extend(own.map(|id| Acl { perms: acl.perms, id: id.clone() }));
                 if resolved.len() == before {
                     return Err(ErrorCode::InvalidAcl);
@@ -92,6 +98,8 @@ pub fn resolve(list: &[Acl], ids: &[Id]) -> Result<AclList, ErrorCode> {
             }
             "digest" if digest_is_valid(&acl.id.id) => resolved.push(acl.clone()),
             "ip" if ip_network(&acl.id.id).is_some() => resolved.push(acl.clone()),
+            "x509" if principal::is_subject(&acl.id.id) => resolved.push(acl.clone()),
+            "sasl" if principal::is_sasl_user(&acl.id.id) => resolved.push(acl.clone()),
             _ => return Err(ErrorCode::InvalidAcl),
         }
     }
@@ -186,9 +194,22 @@ mod tests {
         assert_eq!(none, Err(ErrorCode::InvalidAcl));
         assert_eq!(resolve(&[], &[]), Err(ErrorCode::InvalidAcl));
         assert_eq!(resolve(&[acl(1, "world", "me")], &[]), Err(ErrorCode::InvalidAcl));
-        assert_eq!(resolve(&[acl(1, "sasl", "me")], &[]), Err(ErrorCode::InvalidAcl));
+        assert_eq!(resolve(&[acl(1, "sasl", "a@b@c")], &[]), Err(ErrorCode::InvalidAcl));
+        assert_eq!(resolve(&[acl(1, "x509", "me")], &[]), Err(ErrorCode::InvalidAcl));
+        assert_eq!(resolve(&[acl(1, "kerberos", "me")], &[]), Err(ErrorCode::InvalidAcl));
         let twice = resolve(&[acl(1, "world", "anyone"), acl(1, "world", "anyone")], &[]);
         assert_eq!(twice.map(|l| l.len()), Ok(1));
+    }
+
+    #[test]
+    fn certificates_and_sasl_users_match_by_name() {
+        let list = [acl(1, "x509", "CN=a"), acl(2, "sasl", "bob")];
+        assert!(allows(&list, 1, &[id("x509", "CN=a")]));
+        assert!(!allows(&list, 1, &[id("x509", "CN=b"), id("sasl", "CN=a")]));
+        assert!(allows(&list, 2, &[id("sasl", "bob")]) && allows(&list, 2, &[id("sasl", "super")]));
+        assert!(!allows(&list, 2, &[id("sasl", "eve")]) && !allows(&list, 1, &[id("sasl", "bob")]));
+        let mine = [id("ip", "::1"), id("x509", "CN=a"), id("sasl", "bob")];
+        assert_eq!(resolve(&[acl(31, "auth", "")], &mine).map(|list| list.len()), Ok(2));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod entry;
 pub mod initial;
 mod machine;
 mod node;
+mod principal;
 mod read;
 mod session;
 mod snapshot;

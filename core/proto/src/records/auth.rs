@@ -59,3 +59,17 @@ pub struct WhoAmIResponse {
     /// In the order in which they were added.
     pub client_info: Vec<ClientInfo>,
 }
+
+/// A client's step of a SASL exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GetSaslRequest {
+    /// What the mechanism says; empty at first.
+    pub token: Buffer,
+}
+
+/// The server's step of a SASL exchange. It is there behind an error, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetSaslResponse {
+    /// What the mechanism says; null after a failure.
+    pub token: Buffer,
+}

@@ -1,0 +1,289 @@
+//! TLS on the clients' ports.
+
+mod subject;
+mod verifier;
+
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use pinfold_proto::keystore::{self, StoreKind};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::server::{NoClientAuth, ParsedCertificate, WebPkiClientVerifier};
+use tokio_rustls::rustls::{
+    Error as RustlsError, InvalidMessage, RootCertStore, ServerConfig, SupportedProtocolVersion,
+    client::verify_server_name, server::danger::ClientCertVerifier, version,
+};
+use tokio_rustls::server::TlsStream;
+
+use crate::config::{ClientAuth, StoreFile, Tls as Settings};
+use crate::error::ServerError;
+use crate::shared::lock;
+use verifier::Verifier;
+
+/// What sockets become that speak TLS.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    settings: Settings,
+    loaded: Mutex<Loaded>,
+    handshakes: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    config: Arc<ServerConfig>,
+    /// What the stores looked like when they were read.
+    stamps: Stamps,
+}
+
+type Stamps = [Option<(SystemTime, u64)>; 2];
+
+/// A client whose TLS handshake has succeeded.
+pub(crate) struct Secured {
+    pub(crate) stream: TlsStream<TcpStream>,
+    /// The subject of its certificate, if it has shown one.
+    pub(crate) subject: Option<String>,
+}
+
+/// Why there was no handshake.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// There are as many at the moment as there may be.
+    TooMany,
+    /// For this reason.
+    Failed(String),
+}
+
+impl Tls {
+    /// Reads the stores; nothing when no port takes TLS.
+    ///
+    /// # Errors
+    /// The setting, the file and what is wrong with it.
+    pub(crate) fn load(settings: &Settings) -> Result<Option<Tls>, ServerError> {
+        if !settings.is_on() {
+            return Ok(None);
+        }
+        let stamps = stamps(settings);
+        let loaded = Mutex::new(Loaded { config: Arc::new(config(settings)?), stamps });
+        let handshakes = AtomicUsize::new(0);
+        Ok(Some(Tls { settings: settings.clone(), loaded, handshakes }))
+    }
+
+    /// Shakes hands.
+    pub(crate) async fn accept(&self, stream: TcpStream) -> Result<Secured, Failure> {
+        let limit = self.settings.handshake_limit;
+        let _counted = Handshake::begin(&self.handshakes);
+        if limit > 0 && self.handshakes.load(Ordering::Relaxed) > limit {
+            return Err(Failure::TooMany);
+        }
+        let patience = self.settings.handshake_timeout;
+        let address = stream.peer_addr().map(|peer| peer.ip());
+        let handshake = TlsAcceptor::from(self.config()).accept(stream);
+        let stream = match timeout(patience, handshake).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(Failure::Failed(explained(&error))),
+            Err(_) => return Err(Failure::Failed(format!("not done within {patience:?}"))),
+        };
+        let subject = match stream.get_ref().1.peer_certificates().and_then(<[_]>::first) {
+            Some(certificate) => {
+                if self.settings.checks_addresses() {
+                    is_for_address(certificate, address).map_err(Failure::Failed)?;
+                }
+                let subject = subject::of(certificate);
+                Some(subject.map_err(|error| Failure::Failed(format!("its subject: {error}")))?)
+            }
+            None => None,
+        };
+        Ok(Secured { stream, subject })
+    }
+
+    /// The newest stores that could be read.
+    fn config(&self) -> Arc<ServerConfig> {
+        let mut loaded = lock(&self.loaded);
+        if self.settings.reload {
+            let stamps = stamps(&self.settings);
+            if stamps != loaded.stamps {
+                loaded.stamps = stamps;
+                match config(&self.settings) {
+                    Ok(config) => {
+                        tracing::info!("certificates have changed and were read again");
+                        loaded.config = Arc::new(config);
+                    }
+                    Err(error) => tracing::error!(%error, "the old certificates stay in use"),
+                }
+            }
+        }
+        loaded.config.clone()
+    }
+}
+
+/// Counts itself for as long as it is there.
+struct Handshake<'a>(&'a AtomicUsize);
+
+impl<'a> Handshake<'a> {
+    fn begin(count: &'a AtomicUsize) -> Handshake<'a> {
+        count.fetch_add(1, Ordering::Relaxed);
+        Handshake(count)
+    }
+}
+
+impl Drop for Handshake<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn explained(error: &io::Error) -> String {
+    let tls = error.get_ref().and_then(|error| error.downcast_ref::<RustlsError>());
+    match tls {
+        Some(RustlsError::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            "what came is no TLS; is the client meant for the plain port?".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn is_for_address(
+    certificate: &CertificateDer<'_>,
+    address: io::Result<IpAddr>,
+) -> Result<(), String> {
+    let address = address.map_err(|error| error.to_string())?.to_canonical();
+    let parsed = ParsedCertificate::try_from(certificate).map_err(|error| error.to_string())?;
+    verify_server_name(&parsed, &ServerName::IpAddress(address.into()))
+        .map_err(|_| format!("the certificate is not for {address}"))
+}
+
+fn stamps(settings: &Settings) -> Stamps {
+    [&settings.key_store, &settings.trust_store].map(|store| {
+        let metadata = std::fs::metadata(store.location.as_ref()?).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    })
+}
+
+fn config(settings: &Settings) -> Result<ServerConfig, ServerError> {
+    const KEY_STORE: &str = "ssl.keyStore";
+    let Some(location) = &settings.key_store.location else {
+        let reason = "not set; TLS needs the server's certificate";
+        return Err(store_error(KEY_STORE, Path::new(""), reason));
+    };
+    let refused = |reason: String| store_error(KEY_STORE, location, reason);
+    let read = read(KEY_STORE, &settings.key_store, location)?;
+    let identity = keystore::identity(read.kind, &read.bytes, &read.password)
+        .map_err(|error| refused(error.to_string()))?;
+    let key = PrivateKeyDer::try_from(identity.key).map_err(|error| refused(error.to_owned()))?;
+    let chain = identity.chain.into_iter().map(CertificateDer::from).collect();
+    let provider = Arc::new(provider(settings)?);
+    let verifier = verifier(settings, &provider)?;
+    ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&versions(settings))
+        .map_err(|error| refused(error.to_string()))?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)
+        .map_err(|error| refused(error.to_string()))
+}
+
+fn verifier(
+    settings: &Settings,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, ServerError> {
+    const TRUST_STORE: &str = "ssl.trustStore";
+    if settings.client_auth == ClientAuth::None {
+        return Ok(Arc::new(NoClientAuth));
+    }
+    let Some(location) = &settings.trust_store.location else {
+        let reason = "not set; without it no client's certificate is trusted. Set it, or \
+                      ssl.clientAuth to none";
+        return Err(store_error(TRUST_STORE, Path::new(""), reason));
+    };
+    let refused = |reason: String| store_error(TRUST_STORE, location, reason);
+    let read = read(TRUST_STORE, &settings.trust_store, location)?;
+    let trusted = keystore::trusted(read.kind, &read.bytes, &read.password)
+        .map_err(|error| refused(error.to_string()))?;
+    let trusted: Vec<_> = trusted.into_iter().map(CertificateDer::from).collect();
+    let mut roots = RootCertStore::empty();
+    for certificate in &trusted {
+        roots.add(certificate.clone()).map_err(|error| refused(error.to_string()))?;
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+    let builder = match settings.client_auth {
+        ClientAuth::Want => builder.allow_unauthenticated(),
+        _ => builder,
+    };
+    let authorities = builder.build().map_err(|error| refused(error.to_string()))?;
+    Ok(Arc::new(Verifier { authorities, trusted }))
+}
+
+fn versions(settings: &Settings) -> Vec<&'static SupportedProtocolVersion> {
+    let wanted = |name: &str| {
+        let named = |known: &String| known == name || known == "TLS";
+        settings.protocols.is_empty() || settings.protocols.iter().any(named)
+    };
+    let all = [("TLSv1.3", &version::TLS13), ("TLSv1.2", &version::TLS12)];
+    all.into_iter().filter(|(name, _)| wanted(name)).map(|(_, version)| version).collect()
+}
+
+/// The cipher suites that are wanted. Those of TLS 1.3 are called `TLS13_` here, and `TLS_` by
+/// Java.
+fn provider(settings: &Settings) -> Result<CryptoProvider, ServerError> {
+    let mut provider = ring::default_provider();
+    if settings.cipher_suites.is_empty() {
+        return Ok(provider);
+    }
+    let wanted = &settings.cipher_suites;
+    provider.cipher_suites.retain(|suite| {
+        let name = format!("{:?}", suite.suite()).replace("TLS13_", "TLS_");
+        wanted.contains(&name)
+    });
+    if provider.cipher_suites.is_empty() {
+        let all: Vec<String> = ring::default_provider()
+            .cipher_suites
+            .iter()
+            .map(|suite| format!("{:?}", suite.suite()).replace("TLS13_", "TLS_"))
+            .collect();
+        return Err(ServerError::Setting {
+            place: "settings".to_owned(),
+            key: "ssl.ciphersuites".to_owned(),
+            value: wanted.join(","),
+            reason: format!("none of them is there; these are: {}", all.join(",")),
+        });
+    }
+    Ok(provider)
+}
+
+/// A store as it is on the disk.
+struct Read {
+    kind: StoreKind,
+    bytes: Vec<u8>,
+    password: String,
+}
+
+fn read(setting: &str, file: &StoreFile, location: &Path) -> Result<Read, ServerError> {
+    let kind = match &file.kind {
+        Some(name) => StoreKind::from_name(name),
+        None => StoreKind::from_path(location),
+    };
+    let kind = kind.map_err(|error| store_error(setting, location, error.to_string()))?;
+    let bytes = std::fs::read(location)
+        .map_err(|error| store_error(setting, location, error.to_string()))?;
+    let password = match &file.password_path {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| store_error(setting, path, format!("passwordPath: {error}")))?;
+            text.lines().next().unwrap_or("").to_owned()
+        }
+        None => file.password.clone().unwrap_or_default(),
+    };
+    Ok(Read { kind, bytes, password })
+}
+
+fn store_error(setting: &str, path: &Path, reason: impl Into<String>) -> ServerError {
+    let setting = format!("{setting}.location");
+    ServerError::KeyStore { setting, path: path.to_owned(), reason: reason.into() }
+}
