@@ -1,6 +1,7 @@
 //! Settings: zoo.cfg, Java's system properties, flags.
 
 mod authentication;
+mod ensemble;
 mod limits;
 mod sasl;
 mod setting;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use authentication::Authentication;
+pub use ensemble::{Ensemble, Member};
 pub use limits::Limits;
 pub use sasl::Sasl;
 use setting::Setting;
@@ -48,8 +50,8 @@ pub struct Config {
     pub extended_types: bool,
     /// How often containers and nodes with a time to live are looked through.
     pub collect_interval: Duration,
-    /// Lines `server.N` so far; a standalone server has one at most.
-    pub members: u32,
+    /// The servers of the ensemble, if there is one.
+    pub ensemble: Ensemble,
 }
 
 impl Default for Config {
@@ -70,7 +72,7 @@ impl Default for Config {
             snapshot_every: 100_000,
             extended_types: false,
             collect_interval: Duration::from_secs(60),
-            members: 0,
+            ensemble: Ensemble::default(),
         }
     }
 }
@@ -116,12 +118,22 @@ impl Config {
             }
         }
         config.tls.listen = secure.address();
+        let own = config.own_client_address()?;
         // ZooKeeper's own default port, where nothing is said at all.
-        if plain.port.is_none() && config.tls.listen.is_none() {
+        if plain.port.is_none() && config.tls.listen.is_none() && own.is_none() {
             plain.port = Some(2181);
         }
-        config.listen = plain.address().unwrap_or_default();
+        config.listen = plain.address().or(own).unwrap_or_default();
         Ok(config)
+    }
+
+    /// Where the `server.N` line of this server lets clients in.
+    fn own_client_address(&self) -> Result<Option<String>, ServerError> {
+        if !self.ensemble.has_peers() {
+            return Ok(None);
+        }
+        let own = self.ensemble.member(self.ensemble.own_id(&self.data_dir)?);
+        Ok(own.and_then(|member| member.client.clone()))
     }
 
     /// Takes one of Java's system properties, `zookeeper.` in front or not.
@@ -156,6 +168,7 @@ impl Config {
 
     fn set(&mut self, setting: &Setting) -> Result<(), ServerError> {
         let area = self.limits.set(setting)?
+            || self.ensemble.set(setting)?
             || self.four_letter_words.set(setting)
             || self.authentication.set(setting)
             || self.tls.set(setting)?
@@ -183,14 +196,6 @@ impl Config {
             "autopurge.snapRetainCount" | "autopurge.purgeInterval" => {}
             // Settings of an ensemble, which a standalone server has no use for either.
             "initLimit" | "syncLimit" => {}
-            // Each server of an ensemble would take writes of its own.
-            _ if is_member(setting.key) => {
-                self.members += 1;
-                if self.members > 1 {
-                    let reason = "ensembles are not there yet; a standalone server has one at most";
-                    return Err(setting.refused(reason));
-                }
-            }
             _ => {
                 tracing::warn!("{}: {} is not known and has no effect", setting.place, setting.key);
             }
@@ -215,11 +220,6 @@ impl Listen {
             false => format!("{host}:{port}"),
         })
     }
-}
-
-/// Whether it is one of an ensemble's `server.N`.
-fn is_member(key: &str) -> bool {
-    key.strip_prefix("server.").is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 #[cfg(test)]
@@ -254,10 +254,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_kept_is_refused_with_its_line() {
-        let member = "server.1=a:2888:3888\n";
-        assert!(Config::parse(member, "zoo.cfg").is_ok());
         let texts = [
-            "server.1=a:2888:3888\nserver.2=b:2888:3888\n",
+            "server.1=a:2888:3888\nserver.1=b:2888:3888\n",
             "\nssl.crl=true\n",
             "\nssl.clientAuth=maybe\n",
             "\nssl.enabledProtocols=SSLv3\n",

@@ -7,24 +7,22 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use pinfold_replication::{Consensus, NodeConfig, RaftNode};
+use pinfold_replication::{Consensus, Membership, NodeConfig, RaftNode};
 use pinfold_state::StateMachine;
 use pinfold_storage::{DataDir, LogOptions, OsFileSystem, SnapshotReader};
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::config::{Config, Member};
 use crate::error::ServerError;
 use crate::gate::Gate;
 use crate::listener::{self, Door};
 use crate::log_store::DiskLog;
+use crate::peers::{self, Courier, Formation, Links, Reception};
 use crate::pipeline::{Message, Pipeline};
 use crate::shared::{Shared, lock};
 use crate::snapshots::Snapshots;
 use crate::statistics::Statistics;
-
-/// The number of the only server of its group.
-const SERVER_ID: u64 = 1;
 
 /// A running server. It has threads of its own and needs no runtime of the caller.
 ///
@@ -187,7 +185,8 @@ impl Server {
         };
         let data_dir = config.data_dir.clone();
         let (sender, inbox) = mpsc::channel();
-        let (directory, pipeline) = recover(config, gate, sender.clone(), inbox)?;
+        let runtime = runtime()?;
+        let (directory, pipeline) = assemble(config, gate, &runtime, sender.clone(), inbox)?;
         let shared = pipeline.shared.clone();
         let (stop, stopped) = watch::channel(false);
         let failure =
@@ -203,14 +202,14 @@ impl Server {
             temporary,
         };
         server.spawn_pipeline(directory, pipeline)?;
-        server.spawn_listener(shared, doors, stopped)?;
+        server.spawn_listener(shared, runtime, doors, stopped)?;
         Ok(server)
     }
 
-    fn spawn_pipeline<C: Consensus + Send + 'static>(
+    fn spawn_pipeline<C: Consensus + Send + 'static, P: Courier + 'static>(
         &mut self,
         directory: DataDir,
-        mut pipeline: Pipeline<C>,
+        mut pipeline: Pipeline<C, P>,
     ) -> Result<(), ServerError> {
         let (failure, stop) = (self.failure.clone(), self.stop.clone());
         let run = move || {
@@ -234,15 +233,10 @@ impl Server {
     fn spawn_listener(
         &mut self,
         shared: Arc<Shared>,
+        runtime: Runtime,
         doors: Vec<(TcpListener, Door)>,
         mut stopped: watch::Receiver<bool>,
     ) -> Result<(), ServerError> {
-        let runtime: Runtime = RuntimeBuilder::new_multi_thread()
-            .worker_threads(thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)))
-            .thread_name("pinfold-server")
-            .enable_all()
-            .build()
-            .map_err(ServerError::Thread)?;
         let mut accepting = Vec::new();
         for (listener, door) in doors {
             let _guard = runtime.enter();
@@ -370,30 +364,66 @@ fn bind(address: &str) -> Result<TcpListener, ServerError> {
     })
 }
 
-/// Opens the directory and brings the state to where the log ends.
-fn recover(
+fn runtime() -> Result<Runtime, ServerError> {
+    RuntimeBuilder::new_multi_thread()
+        .worker_threads(thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)))
+        .thread_name("pinfold-server")
+        .enable_all()
+        .build()
+        .map_err(ServerError::Thread)
+}
+
+/// Opens the directory, meets the other servers if there are any, and brings the state to where
+/// the log ends.
+fn assemble(
     config: Config,
     gate: Gate,
+    runtime: &Runtime,
     sender: Sender<Message>,
     inbox: Receiver<Message>,
-) -> Result<(DataDir, Pipeline<RaftNode<DiskLog>>), ServerError> {
-    let cluster = getrandom::u64().map_err(|error| ServerError::Random(error.to_string()))?;
-    let directory = DataDir::open(Arc::new(OsFileSystem), &config.data_dir, cluster)?;
-    let opened = DiskLog::open(&directory, SERVER_ID, LogOptions::default())?;
+) -> Result<(DataDir, Pipeline<RaftNode<DiskLog>, Links>), ServerError> {
+    let id = config.ensemble.own_id(&config.data_dir)?;
+    let lone = getrandom::u64().map_err(|error| ServerError::Random(error.to_string()))?;
+    let reception =
+        Arc::new(Reception { id, formation: Mutex::default(), pipeline: sender.clone() });
+    if config.ensemble.has_peers() {
+        let member = config.ensemble.member(id);
+        let address = member.map(Member::peer_address).unwrap_or_default();
+        let listener = {
+            let _guard = runtime.enter();
+            tokio::net::TcpListener::from_std(bind(&address)?).map_err(ServerError::Thread)?
+        };
+        runtime.spawn(peers::receive(reception.clone(), listener));
+    }
+    let found = || match config.ensemble.has_peers() {
+        true => runtime.block_on(peers::form(&config.ensemble, id, lone)).identity(),
+        false => Formation { cluster: lone, founders: Membership::single(id) }.identity(),
+    };
+    let fs = Arc::new(OsFileSystem);
+    let directory = DataDir::open_or_found(fs, &config.data_dir, found)?;
+    let formation = Formation::of(&directory)?;
+    let opened = DiskLog::open(&directory, &formation.founders, LogOptions::default())?;
     let state = match opened.snapshot {
         Some(reader) => restore(reader)?,
         None => StateMachine::new(),
     };
-    let consensus = RaftNode::new(&NodeConfig::new(SERVER_ID), opened.log)?;
+    let consensus = RaftNode::new(&NodeConfig::new(id), opened.log)?;
     let snapshots = Snapshots::new(opened.snapshots, config.snapshot_every);
+    let links = {
+        let _guard = runtime.enter();
+        let cluster = formation.cluster;
+        Links::keep(cluster, id, &config.ensemble, &sender)
+    };
+    *lock(&reception.formation) = Some(formation);
     let statistics = Statistics::new(opened.syncs);
     let shared = Arc::new(Shared::new(config, gate, state, sender, statistics));
-    let mut pipeline = Pipeline::new(shared, consensus, inbox, snapshots)?;
+    let mut pipeline = Pipeline::new(shared, consensus, links, inbox, snapshots)?;
     pipeline.recover()?;
     Ok((directory, pipeline))
 }
 
-fn restore(reader: SnapshotReader) -> Result<StateMachine, ServerError> {
+/// The state that a snapshot holds.
+pub(crate) fn restore(reader: SnapshotReader) -> Result<StateMachine, ServerError> {
     let mut failure = None;
     let blocks = reader.map_while(|block| block.map_err(|error| failure = Some(error)).ok());
     let restored = StateMachine::restore(blocks);

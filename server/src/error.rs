@@ -36,6 +36,14 @@ pub enum ServerError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A server of an ensemble does not know its own number.
+    #[error("{}: {reason}", path.display())]
+    Identity {
+        /// The file that has to tell it.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file of certificates cannot be used.
     #[error("{setting} = {:?}: {reason}", path.display().to_string())]
     KeyStore {

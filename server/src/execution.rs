@@ -6,16 +6,18 @@ use std::time::Instant;
 
 use pinfold_proto::{ErrorCode, OpCode, Perms};
 use pinfold_replication::{Committed, Consensus};
-use pinfold_state::{Applied, Entry, Outcome, StateMachine, TreeEvent, TreeEventKind, acl};
+use pinfold_state::{Applied, Body, Entry, Outcome, StateMachine, TreeEvent, TreeEventKind, acl};
 
 use crate::connection::{Connection, Served};
 use crate::error::ServerError;
+use crate::peers::Courier;
 use crate::pipeline::{Opening, Owner, Pipeline, Submission, Waiting};
 use crate::reader;
 use crate::reply::{self, Form};
 use crate::request::Ordered;
 use crate::shared::{Shared, lock};
 use crate::statistics::{Answer, Statistics};
+use crate::syncs;
 
 /// Reads that are answered here before other readers get a turn.
 const TURNS: usize = 256;
@@ -50,7 +52,7 @@ impl Aftermath {
     }
 }
 
-impl<C: Consensus> Pipeline<C> {
+impl<C: Consensus, P: Courier> Pipeline<C, P> {
     /// Applies entries, in order. Gives back those whose turn has not come.
     ///
     /// Events and answers are appended while the state is held: whoever reads a change afterwards
@@ -63,6 +65,9 @@ impl<C: Consensus> Pipeline<C> {
         while self.pass_barriers(&state, &mut after)
             && let Some(committed) = rest.next()
         {
+            if let Some(membership) = &committed.membership {
+                self.membership = membership.clone();
+            }
             if committed.data.is_empty() {
                 continue;
             }
@@ -72,6 +77,9 @@ impl<C: Consensus> Pipeline<C> {
             };
             let applied = state.apply(&entry);
             deliver(&shared, &applied.events, &mut after);
+            if applied.outcome == Outcome::Epoch {
+                self.open_stream(committed.term);
+            }
             self.conclude(&entry, applied, owner, &mut after);
         }
         drop(state);
@@ -99,7 +107,7 @@ impl<C: Consensus> Pipeline<C> {
         }
     }
 
-    /// Answers what waits at the front for no entry; false when it has to wait on.
+    /// Answers what waits at the front for no entry; false when others are to have a turn.
     fn pass_barriers(&mut self, state: &StateMachine, after: &mut Aftermath) -> bool {
         loop {
             if after.turns >= TURNS {
@@ -107,8 +115,7 @@ impl<C: Consensus> Pipeline<C> {
             }
             match self.waiting.front() {
                 None | Some(Waiting::Entry { .. }) => return true,
-                Some(Waiting::Sync { confirmed: false, .. }) => return false,
-                Some(Waiting::Sync { .. } | Waiting::Turn(_)) => {}
+                Some(Waiting::Sync(..) | Waiting::Turn(_)) => {}
             }
             match self.waiting.pop_front() {
                 Some(Waiting::Turn(mut owner)) => {
@@ -126,16 +133,22 @@ impl<C: Consensus> Pipeline<C> {
                     }
                     after.answered(owner, state.last_zxid());
                 }
-                Some(Waiting::Sync { mut owner, .. }) => {
-                    if let Ordered::Sync { path } = &mut owner.ordered {
-                        let (xid, path) = (owner.xid, std::mem::take(path));
-                        let zxid = state.last_zxid();
-                        owner.connection.append(|out| reply::synced(out, xid, zxid, path));
-                    }
-                    after.answered(owner, state.last_zxid());
-                }
+                Some(Waiting::Sync(owner, id)) => self.syncs.is_ready(id, owner),
                 _ => {}
             }
+        }
+    }
+
+    /// Answers the syncs whose time has come, and goes on with what was held behind them.
+    pub(crate) fn settle_syncs(&mut self) {
+        let shared = self.shared.clone();
+        for (mut owner, held) in self.syncs.take(self.applied) {
+            let zxid = shared.state().last_zxid();
+            let (xid, path) = (owner.xid, syncs::path_of(&mut owner));
+            owner.connection.append(|out| reply::synced(out, xid, zxid, path));
+            let answer = Answer { operation: owner.operation, xid, zxid };
+            owner.finish(&shared, Some(answer), Instant::now());
+            held.into_iter().for_each(|submission| self.submit(submission));
         }
     }
 
@@ -149,17 +162,15 @@ impl<C: Consensus> Pipeline<C> {
     ) {
         let (opening, password) = handshake;
         let Opening { connection, mirror_read_only, done, timeout_ms, received, .. } = opening;
-        let now = self.shared.elapsed_ms();
-        let (attachment, activity) = match &applied.outcome {
-            Outcome::SessionOpened => (0, self.clock.begin(id, timeout_ms, now)),
-            Outcome::SessionAttached { attachment } => {
-                (*attachment, self.clock.attach(id, timeout_ms, now))
-            }
+        let attachment = match &applied.outcome {
+            Outcome::SessionOpened => 0,
+            Outcome::SessionAttached { attachment } => *attachment,
             _ => {
                 let _ = done.send(false);
                 return;
             }
         };
+        let now = self.shared.elapsed_ms();
         if applied.outcome == Outcome::SessionOpened {
             let operation = Some(OpCode::CreateSession);
             let answer = Answer { operation, xid: 0, zxid: applied.zxid };
@@ -168,16 +179,13 @@ impl<C: Consensus> Pipeline<C> {
             self.shared.statistics.answered(true, took_ms);
         }
         connection.count_sent(&self.shared, 1);
+        let activity = self.clock.begin(id, timeout_ms, now);
         connection.begin_session(Served { session_id: id, attachment, activity });
         let answer = (id, password, timeout_ms);
         connection.append(|out| reply::connected(out, Some(answer), mirror_read_only));
-        // Its earlier connection is not served any more, even when this one has gone meanwhile.
-        if let Some(old) = self.attached.insert(id, connection.clone()) {
-            old.kill();
-        }
         // A client that did not wait for its session leaves it to the clock.
-        if done.send(true).is_err() {
-            self.attached.remove(&id);
+        if done.send(true).is_ok() {
+            self.attached.insert(id, connection.clone());
         }
         after.flush.insert(connection.id, connection);
     }
@@ -190,9 +198,16 @@ impl<C: Consensus> Pipeline<C> {
         after: &mut Aftermath,
     ) {
         let id = entry.session_id;
-        let closed = match applied.outcome {
-            Outcome::SessionClosed => {
+        let ended = match (&applied.outcome, &entry.body) {
+            (Outcome::SessionClosed, _) => {
                 self.clock.end(id);
+                self.attached.remove(&id)
+            }
+            (_, Body::CreateSession { timeout_ms, .. } | Body::Attach { timeout_ms, .. })
+                if !matches!(applied.outcome, Outcome::Failed(_)) =>
+            {
+                self.clock.begin(id, *timeout_ms, self.shared.elapsed_ms());
+                // It goes on elsewhere, or here over another connection.
                 self.attached.remove(&id)
             }
             _ => None,
@@ -226,7 +241,7 @@ impl<C: Consensus> Pipeline<C> {
             }
             None => {}
         }
-        if let Some(connection) = closed {
+        if let Some(connection) = ended {
             connection.kill();
         }
     }

@@ -18,6 +18,9 @@ use number::decimal;
 /// What monitors read as the version: the ZooKeeper release whose behaviour is offered, and ours.
 pub(crate) const VERSION: &str = concat!("3.9.5-pinfold-", env!("CARGO_PKG_VERSION"));
 
+/// What a server says while it knows no leader.
+const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests\n";
+
 const WORDS: [&str; 18] = [
     "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok", "srst",
     "srvr", "stat", "stmk", "wchc", "wchp", "wchs",
@@ -56,6 +59,10 @@ impl Word {
             return format!("{word} is not executed because it is not in the whitelist.\n");
         }
         tracing::debug!(word, "answered");
+        let needs_service = !["conf", "envi", "gtmk", "isro", "ruok", "stmk"].contains(&word);
+        if needs_service && shared.mode().is_none() {
+            return NOT_SERVING.to_owned();
+        }
         match word {
             "conf" => configuration(shared),
             "cons" => clients::connections(shared),
@@ -68,7 +75,7 @@ impl Word {
             "envi" => environment::environment(),
             "gtmk" => shared.trace_mask.load(Relaxed).to_string(),
             "hash" => digest(shared),
-            "isro" => "rw".to_owned(),
+            "isro" => if shared.mode().is_some() { "rw" } else { "null" }.to_owned(),
             "mntr" => monitor::monitor(shared),
             "ruok" => "imok".to_owned(),
             "srst" => {
@@ -91,6 +98,7 @@ fn version_line() -> String {
 }
 
 fn server(shared: &Shared) -> String {
+    let mode = shared.mode().unwrap_or("null");
     let statistics = &shared.statistics;
     let latency = &statistics.latency;
     let (zxid, nodes) = {
@@ -99,7 +107,7 @@ fn server(shared: &Shared) -> String {
     };
     format!(
         "Latency min/avg/max: {}/{}/{}\nReceived: {}\nSent: {}\nConnections: {}\n\
-         Outstanding: {}\nZxid: {zxid:#x}\nMode: standalone\nNode count: {nodes}\n",
+         Outstanding: {}\nZxid: {zxid:#x}\nMode: {mode}\nNode count: {nodes}\n",
         latency.min(),
         decimal(latency.average()),
         latency.max(),

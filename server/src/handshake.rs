@@ -83,6 +83,10 @@ async fn open(
     shared: &Shared,
     request: ConnectRequest,
 ) -> bool {
+    if shared.mode().is_none() {
+        tracing::debug!(peer = %input.connection.peer, "sent away: no leader is known");
+        return false;
+    }
     let last_zxid = shared.state().last_zxid();
     if request.last_zxid_seen > last_zxid {
         tracing::warn!(

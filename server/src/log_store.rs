@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use pinfold_replication::{
-    EntryKind, HardState, LogEntry, LogStore, Membership, NodeId, SnapshotMeta, Start, StoreError,
+    EntryKind, HardState, LogEntry, LogStore, Membership, SnapshotMeta, Start, StoreError,
 };
 use pinfold_storage::{
     DataDir, KEPT_SNAPSHOTS, Log, LogOptions, MAX_RECORD_DATA, Record, Register, SnapshotId,
@@ -58,13 +58,17 @@ struct Saved {
 }
 
 impl DiskLog {
-    /// Recovers what the directory holds. A new directory becomes that of a group whose only
-    /// member is server `id`.
+    /// Recovers what the directory holds. A new directory becomes that of a group with these
+    /// members.
     ///
     /// # Errors
     /// When the disk fails or something in the directory is damaged or missing; the text names
     /// the file and the offset.
-    pub fn open(dir: &DataDir, id: NodeId, options: LogOptions) -> Result<Opened, StoreError> {
+    pub fn open(
+        dir: &DataDir,
+        founders: &Membership,
+        options: LogOptions,
+    ) -> Result<Opened, StoreError> {
         let snapshots = dir.snapshots().map_err(StoreError::new)?;
         let (reader, refused) = snapshots.latest_valid().map_err(StoreError::new)?;
         let newest = reader.as_ref().map(snapshot_meta).transpose()?;
@@ -77,7 +81,7 @@ impl DiskLog {
                 let path = dir.path().join(REGISTER);
                 StoreError::message(format!("{} is of another version", path.display()))
             })?,
-            None => Saved { membership: Membership::single(id), ..Saved::default() },
+            None => Saved { membership: founders.clone(), ..Saved::default() },
         };
         let commit = saved.hard_state.commit;
         // A snapshot that was installed covers what the log need not have any more.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use pinfold_server::{Config, Server, ServerError};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Where Java programs take their system properties from; ours takes them too.
@@ -99,6 +99,21 @@ fn settings(serve: &Serve) -> Result<Config, ServerError> {
     Ok(config)
 }
 
+/// Starts the server; `None` when a signal came first. A server of a new ensemble waits for the
+/// others until then.
+async fn start(
+    config: Config,
+    interrupt: &mut Signal,
+    terminate: &mut Signal,
+) -> Result<Option<Server>, ServerError> {
+    let starting = tokio::task::spawn_blocking(|| Server::builder().config(config).start());
+    tokio::select! {
+        started = starting => started.map_err(|_| ServerError::Panicked)?.map(Some),
+        _ = interrupt.recv() => Ok(None),
+        _ = terminate.recv() => Ok(None),
+    }
+}
+
 fn run(serve: &Serve) -> Result<(), ServerError> {
     let config = settings(serve)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -113,7 +128,11 @@ fn run(serve: &Serve) -> Result<(), ServerError> {
             signal(SignalKind::terminate()).map_err(ServerError::Thread)?,
         )
     };
-    let server = Server::builder().config(config).start()?;
+    let Some(server) = runtime.block_on(start(config, &mut interrupt, &mut terminate))? else {
+        // The start may still wait for other servers on its own thread.
+        runtime.shutdown_background();
+        return Ok(());
+    };
     // Whoever started us may have gone; that is no reason to stop.
     let mut stdout = std::io::stdout();
     let _ = writeln!(stdout, "pinfold: serving on {}", server.address());

@@ -10,17 +10,24 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use pinfold_proto::{Id, OpCode};
-use pinfold_replication::{Committed, Consensus, Progress, Role, SnapshotMeta, StoreError};
-use pinfold_state::{Body, Entry, Op, Origin};
+use pinfold_replication::{
+    Committed, Consensus, Error as ConsensusError, Membership, NodeId, ReadState, SnapshotMeta,
+    StoreError,
+};
+use pinfold_state::{Body, Entry, Origin};
 use tokio::sync::oneshot;
 
 use crate::connection::Connection;
 use crate::error::ServerError;
+use crate::ordering::{Stream, Taken};
+use crate::peers::{Courier, Frame};
 use crate::reply::Form;
 use crate::request::Ordered;
+use crate::roles::Timetable;
 use crate::sessions::SessionClock;
-use crate::shared::Shared;
+use crate::shared::{Shared, lock};
 use crate::snapshots::Snapshots;
+use crate::syncs::{SyncId, Syncs};
 
 /// Bytes of entries after which a batch is closed.
 const BATCH_BYTES: usize = 4 << 20;
@@ -36,6 +43,12 @@ pub(crate) enum Message {
     Open(Opening),
     /// A connection has ended.
     Gone(Arc<Connection>),
+    /// What another server says.
+    Peer { from: NodeId, frame: Frame },
+    /// The link to another server can be used, from now on or again.
+    LinkUp(NodeId),
+    /// The link to another server is broken.
+    LinkDown(NodeId),
     /// A snapshot is durable, or could not be written.
     SnapshotWritten(Result<SnapshotMeta, StoreError>),
     /// Somebody asks for the open sessions and the times at which silence will end them.
@@ -79,8 +92,8 @@ pub(crate) enum Waiting {
     Entry { entry: Entry, owner: Owner },
     /// A read or a refusal, to be answered once everything before it has been applied.
     Turn(Submission),
-    /// Likewise, and once the leader knows that it still is the leader.
-    Sync { owner: Submission, context: u64, confirmed: bool },
+    /// A sync, likewise, and once the state holds all that had been acknowledged when it came.
+    Sync(Submission, SyncId),
 }
 
 /// Who gets to hear what came of an entry.
@@ -91,42 +104,60 @@ pub(crate) enum Owner {
     Handshake { opening: Opening, password: [u8; 16] },
 }
 
-pub(crate) struct Pipeline<C: Consensus> {
+pub(crate) struct Pipeline<C: Consensus, P: Courier> {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) consensus: C,
+    pub(crate) courier: P,
     pub(crate) clock: SessionClock,
     /// The connection that each session is served on.
     pub(crate) attached: HashMap<i64, Arc<Connection>>,
     /// Ordered requests that were taken and not yet answered.
     pub(crate) waiting: VecDeque<Waiting>,
-    consensus: C,
+    /// What came since the last batch went out; its turn is behind `waiting`.
+    pub(crate) arrived: Vec<Waiting>,
+    /// Encoded entries of this server that have not gone to whoever orders them.
+    pub(crate) outgoing: Vec<Bytes>,
+    /// Entries to be written into this leader's log next.
+    pub(crate) proposals: Vec<Bytes>,
+    /// The term in which this server leads, if it does.
+    pub(crate) led: Option<u64>,
+    pub(crate) stream: Stream,
+    pub(crate) taken: Taken,
+    pub(crate) batch_bytes: usize,
     inbox: Receiver<Message>,
-    proposals: Vec<Bytes>,
-    owners: Vec<Waiting>,
-    batch_bytes: usize,
     committed: VecDeque<Committed>,
     snapshots: Snapshots,
-    interval: Duration,
-    next_tick: Instant,
-    next_collect: Instant,
+    /// How often sessions are looked through.
+    pub(crate) interval: Duration,
+    pub(crate) times: Timetable,
+    /// Index of the last entry in the state, and the members as of there.
+    pub(crate) applied: u64,
+    pub(crate) membership: Membership,
     next_session: i64,
-    next_context: u64,
+    pub(crate) syncs: Syncs,
     /// Of the last entry of this server that somebody waits for.
-    origin: Origin,
+    pub(crate) origin: Origin,
     last_time_ms: i64,
     stopping: bool,
 }
 
-impl<C: Consensus> Pipeline<C> {
+impl<C: Consensus, P: Courier> Pipeline<C, P> {
     pub(crate) fn new(
         shared: Arc<Shared>,
         consensus: C,
+        courier: P,
         inbox: Receiver<Message>,
         snapshots: Snapshots,
-    ) -> Result<Pipeline<C>, ServerError> {
+    ) -> Result<Pipeline<C, P>, ServerError> {
         let interval = Duration::from_millis(u64::from(shared.config.tick_time_ms / 2).max(1));
         let now = Instant::now();
         let collect_interval = shared.config.collect_interval;
-        let clock = SessionClock::new(interval.as_millis() as i64, shared.elapsed_ms());
+        let times = Timetable::new(now, interval, collect_interval);
+        let mut clock = SessionClock::new(interval.as_millis() as i64, shared.elapsed_ms());
+        for (id, session) in shared.state().sessions().iter() {
+            clock.begin(id, session.timeout_ms, shared.elapsed_ms());
+        }
+        let (applied, membership) = (consensus.status().applied, consensus.membership());
         // As ZooKeeper makes them: the server's number, the time, a counter.
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let time_bits = ((since_1970.as_millis() as u64) << 24) >> 8;
@@ -134,49 +165,42 @@ impl<C: Consensus> Pipeline<C> {
         let server = getrandom::u64().map_err(|error| ServerError::Random(error.to_string()))?;
         Ok(Pipeline {
             shared,
+            consensus,
+            courier,
             clock,
             attached: HashMap::new(),
             waiting: VecDeque::new(),
-            consensus,
-            inbox,
+            arrived: Vec::new(),
+            outgoing: Vec::new(),
             proposals: Vec::new(),
-            owners: Vec::new(),
+            led: None,
+            stream: Stream::Closed,
+            taken: Taken::default(),
             batch_bytes: 0,
+            inbox,
             committed: VecDeque::new(),
             snapshots,
             interval,
-            next_tick: now + interval,
-            next_collect: now + collect_interval,
+            times,
+            applied,
+            membership,
             next_session,
-            next_context: 0,
+            syncs: Syncs::new(server),
             origin: Origin { server, sequence: 0 },
             last_time_ms: 0,
             stopping: false,
         })
     }
 
-    /// Replays the log and begins a new epoch. Afterwards the server may be reached.
+    /// Replays the log. A server that is alone leads afterwards, and may be reached.
     pub(crate) fn recover(&mut self) -> Result<(), ServerError> {
-        while self.consensus.has_ready() {
-            self.advance()?;
-        }
-        let state = self.shared.clone();
-        let now = self.shared.elapsed_ms();
-        for (id, session) in state.state().sessions().iter() {
-            self.clock.begin(id, session.timeout_ms, now);
-        }
-        if self.consensus.status().role == Role::Leader {
-            let entry = Entry::internal(self.time_ms(), 0, Body::Epoch);
-            self.push(&entry);
-            self.run_batch()?;
-        }
-        Ok(())
+        self.run_batch()
     }
 
     /// Runs until the server stops. An error is final: what is durable is not known any more.
     pub(crate) fn run(&mut self) -> Result<(), ServerError> {
         while !self.stopping {
-            let patience = self.next_tick.saturating_duration_since(Instant::now());
+            let patience = self.next_wake().saturating_duration_since(Instant::now());
             match self.inbox.recv_timeout(patience) {
                 Ok(message) => self.take(message)?,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -187,9 +211,7 @@ impl<C: Consensus> Pipeline<C> {
             {
                 self.take(message)?;
             }
-            if Instant::now() >= self.next_tick {
-                self.tick();
-            }
+            self.pass_time()?;
             self.run_batch()?;
         }
         Ok(())
@@ -213,7 +235,13 @@ impl<C: Consensus> Pipeline<C> {
                 if self.attached.get(&id).is_some_and(|current| current.id == connection.id) {
                     self.attached.remove(&id);
                 }
+                for submission in self.syncs.forget(connection.id) {
+                    submission.finish(&self.shared, None, Instant::now());
+                }
             }
+            Message::Peer { from, frame } => self.hear(from, frame)?,
+            Message::LinkUp(peer) => self.link_is_up(peer),
+            Message::LinkDown(peer) => self.link_is_down(peer),
             Message::SnapshotWritten(Ok(meta)) => {
                 let took = self.snapshots.written();
                 self.shared.statistics.snapshots.add(took.as_millis() as u64);
@@ -232,7 +260,14 @@ impl<C: Consensus> Pipeline<C> {
         Ok(())
     }
 
-    fn submit(&mut self, mut submission: Submission) {
+    pub(crate) fn submit(&mut self, submission: Submission) {
+        // Nothing overtakes a sync of the same connection.
+        if let Some(submission) = self.syncs.pass(submission) {
+            self.order(submission);
+        }
+    }
+
+    fn order(&mut self, mut submission: Submission) {
         let ordered = std::mem::replace(&mut submission.ordered, Ordered::Close);
         let (body, form) = match ordered {
             Ordered::Write { op, code } => (Body::Request(op), Form::Op(code)),
@@ -240,15 +275,14 @@ impl<C: Consensus> Pipeline<C> {
             Ordered::Close => (Body::CloseSession, Form::Header),
             ordered @ (Ordered::Read(_) | Ordered::Refuse(_) | Ordered::RefuseSasl(_)) => {
                 submission.ordered = ordered;
-                self.owners.push(Waiting::Turn(submission));
+                self.arrived.push(Waiting::Turn(submission));
                 return;
             }
             Ordered::Sync { path } => {
                 submission.ordered = Ordered::Sync { path };
-                self.next_context += 1;
-                let context = self.next_context;
-                self.consensus.read_index(Bytes::copy_from_slice(&context.to_le_bytes()));
-                self.owners.push(Waiting::Sync { owner: submission, context, confirmed: false });
+                let sync = self.syncs.begin(submission.connection.id);
+                self.consensus.read_index(sync.context());
+                self.arrived.push(Waiting::Sync(submission, sync));
                 return;
             }
         };
@@ -308,8 +342,8 @@ impl<C: Consensus> Pipeline<C> {
         Some(password)
     }
 
-    /// An entry of the server itself, whose outcome nobody waits for.
-    fn push(&mut self, entry: &Entry) {
+    /// An entry of this leader itself, whose outcome nobody waits for.
+    pub(crate) fn push(&mut self, entry: &Entry) {
         let bytes = entry.encode();
         self.batch_bytes += bytes.len();
         self.proposals.push(bytes);
@@ -319,8 +353,47 @@ impl<C: Consensus> Pipeline<C> {
     fn push_own(&mut self, mut entry: Entry, owner: Owner) {
         self.origin.sequence += 1;
         entry.origin = self.origin;
-        self.push(&entry);
-        self.owners.push(Waiting::Entry { entry, owner });
+        let bytes = entry.encode();
+        self.batch_bytes += bytes.len();
+        self.outgoing.push(bytes);
+        self.arrived.push(Waiting::Entry { entry, owner });
+    }
+
+    /// What another server says.
+    fn hear(&mut self, from: NodeId, frame: Frame) -> Result<(), ServerError> {
+        match frame {
+            Frame::Raft(message) => match self.consensus.step(&message) {
+                Err(error @ ConsensusError::BadMessage { .. }) => {
+                    tracing::warn!(from, %error, "a message of a peer is dropped");
+                    Ok(())
+                }
+                other => Ok(other?),
+            },
+            Frame::Forward(forward) => self.take_forward(forward),
+            Frame::Heard(sessions) => {
+                let now = self.shared.elapsed_ms();
+                sessions.into_iter().for_each(|id| self.clock.touch(id, now));
+                Ok(())
+            }
+        }
+    }
+
+    /// A snapshot of the leader has taken the place of the log.
+    fn take_snapshot(&mut self, meta: &SnapshotMeta) -> Result<(), ServerError> {
+        let state = self.snapshots.read(meta)?;
+        tracing::info!(index = meta.index, zxid = state.last_zxid(), "a snapshot of the leader");
+        *self.shared.state_mut() = state;
+        self.applied = meta.index;
+        self.membership = meta.membership.clone();
+        self.committed.clear();
+        // What became of what waits here is hidden in the snapshot, and so is what the watchers
+        // missed: their clients ask again over new connections.
+        self.origin.server = getrandom::u64().map_err(|e| ServerError::Random(e.to_string()))?;
+        self.waiting.clear();
+        self.arrived.clear();
+        self.outgoing.clear();
+        lock(&self.shared.connections).values().for_each(|connection| connection.kill());
+        Ok(())
     }
 
     /// True for an entry that somebody here waits for.
@@ -329,65 +402,43 @@ impl<C: Consensus> Pipeline<C> {
     }
 
     /// The time to stamp entries with: the clock's, but never going back.
-    fn time_ms(&mut self) -> i64 {
+    pub(crate) fn time_ms(&mut self) -> i64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.last_time_ms = self.last_time_ms.max(now.as_millis() as i64);
         self.last_time_ms
     }
 
-    fn tick(&mut self) {
-        let now = Instant::now();
-        self.next_tick = now + self.interval;
-        self.consensus.tick();
-        for id in self.clock.expired(self.shared.elapsed_ms()) {
-            tracing::info!("session {id:#x} expired");
-            self.shared.statistics.sessions_expired.add(1);
-            // One entry is enough: nothing is expired twice while it is on its way.
-            self.clock.end(id);
-            let entry = Entry::internal(self.time_ms(), id, Body::CloseSession);
-            self.push(&entry);
-        }
-        if now >= self.next_collect {
-            self.next_collect = now + self.shared.config.collect_interval;
-            self.collect();
-        }
-    }
-
-    fn collect(&mut self) {
-        let time_ms = self.time_ms();
-        let due = self.shared.state().collectable(time_ms);
-        for path in due {
-            let op = Op::Collect { path: path.to_string() };
-            self.push(&Entry::internal(time_ms, 0, Body::Request(op)));
-        }
-    }
-
+    /// Orders, logs and applies until nothing is left to do for now.
     fn run_batch(&mut self) -> Result<(), ServerError> {
         self.batch_bytes = 0;
-        if !self.proposals.is_empty() {
-            self.shared.statistics.batches.add(self.proposals.len() as u64);
-            self.consensus.propose(std::mem::take(&mut self.proposals))?;
+        loop {
+            self.send_out()?;
+            self.waiting.extend(self.arrived.drain(..));
+            while self.consensus.has_ready() {
+                self.advance()?;
+            }
+            self.apply_committed()?;
+            self.settle_syncs();
+            let is_done = self.arrived.is_empty() && self.outgoing.is_empty();
+            if is_done && (self.proposals.is_empty() || self.consensus.is_busy()) {
+                return Ok(());
+            }
         }
-        self.waiting.extend(self.owners.drain(..));
-        while self.consensus.has_ready() {
-            self.advance()?;
-        }
-        self.apply_committed()?;
-        Ok(())
     }
 
     fn advance(&mut self) -> Result<(), ServerError> {
-        let Progress { committed, read_states, .. } = self.consensus.advance(&mut |_| {})?;
-        for answer in read_states {
-            for waiting in &mut self.waiting {
-                if let Waiting::Sync { context, confirmed, .. } = waiting
-                    && context.to_le_bytes() == answer.context[..]
-                {
-                    *confirmed = true;
-                }
-            }
+        let courier = &mut self.courier;
+        let progress = self.consensus.advance(&mut |outgoing| courier.carry(outgoing))?;
+        if let Some(role) = progress.role {
+            self.change_role(role);
         }
-        self.committed.extend(committed);
+        if let Some(meta) = progress.snapshot {
+            self.take_snapshot(&meta)?;
+        }
+        for ReadState { index, context } in progress.read_states {
+            self.syncs.confirm(&context, index);
+        }
+        self.committed.extend(progress.committed);
         self.apply_committed()
     }
 
@@ -402,9 +453,10 @@ impl<C: Consensus> Pipeline<C> {
             let done = places.len() - held;
             if let Some(&(index, term)) = places[..done].last() {
                 self.consensus.applied(index);
+                self.applied = index;
                 self.snapshots.applied(done as u64);
                 if self.snapshots.is_due() {
-                    let membership = self.consensus.membership();
+                    let membership = self.membership.clone();
                     let meta = SnapshotMeta { index, term, membership };
                     let image = self.shared.state().snapshot();
                     self.snapshots.write(meta, image, self.shared.pipeline());

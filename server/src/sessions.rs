@@ -46,23 +46,21 @@ impl SessionClock {
         SessionClock { sessions: HashMap::new(), interval_ms, checked_ms: now_ms }
     }
 
-    /// Begins to watch over a session, with its full timeout from now on.
+    /// Watches over a session, with the full time from now on. One that is known already goes on
+    /// with this timeout.
     pub(crate) fn begin(&mut self, id: i64, timeout_ms: i32, now_ms: i64) -> Arc<Activity> {
-        let (timeout_ms, heard_ms) = (AtomicI32::new(timeout_ms), AtomicI64::new(now_ms));
-        let activity = Arc::new(Activity { timeout_ms, heard_ms });
-        self.sessions.insert(id, activity.clone());
-        activity
+        let activity = self.sessions.entry(id).or_insert_with(|| {
+            Arc::new(Activity { timeout_ms: AtomicI32::new(0), heard_ms: AtomicI64::new(now_ms) })
+        });
+        activity.timeout_ms.store(timeout_ms, Ordering::Relaxed);
+        activity.touch(now_ms);
+        activity.clone()
     }
 
-    /// A session goes on over a new connection, with a newly negotiated timeout.
-    pub(crate) fn attach(&mut self, id: i64, timeout_ms: i32, now_ms: i64) -> Arc<Activity> {
-        match self.sessions.get(&id) {
-            Some(activity) => {
-                activity.timeout_ms.store(timeout_ms, Ordering::Relaxed);
-                activity.touch(now_ms);
-                activity.clone()
-            }
-            None => self.begin(id, timeout_ms, now_ms),
+    /// Another server has heard of the session.
+    pub(crate) fn touch(&self, id: i64, now_ms: i64) {
+        if let Some(activity) = self.sessions.get(&id) {
+            activity.touch(now_ms);
         }
     }
 
@@ -74,6 +72,18 @@ impl SessionClock {
             over_ms + (self.checked_ms - over_ms).rem_euclid(self.interval_ms)
         };
         self.sessions.iter().map(move |(id, activity)| (*id, end(activity)))
+    }
+
+    /// Whether the session was heard of at this time or later.
+    pub(crate) fn was_heard(&self, id: i64, since_ms: i64) -> bool {
+        let activity = self.sessions.get(&id);
+        activity.is_some_and(|activity| activity.heard_ms.load(Ordering::Relaxed) >= since_ms)
+    }
+
+    /// Every session has its full time again.
+    pub(crate) fn restart(&mut self, now_ms: i64) {
+        self.checked_ms = now_ms;
+        self.sessions.values().for_each(|activity| activity.touch(now_ms));
     }
 
     pub(crate) fn end(&mut self, id: i64) {
@@ -90,7 +100,7 @@ impl SessionClock {
         self.checked_ms = now_ms;
         if late_ms > self.interval_ms.max(500) {
             tracing::warn!(late_ms, "the server was stopped; sessions get their time again");
-            self.sessions.values().for_each(|activity| activity.touch(now_ms));
+            self.restart(now_ms);
             return Vec::new();
         }
         let over = self.sessions.iter().filter(|(_, activity)| activity.is_over(now_ms));

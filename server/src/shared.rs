@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
+use pinfold_replication::Role;
 use pinfold_state::StateMachine;
 
 use crate::config::Config;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     /// What `gtmk` shows and `stmk` sets; nothing here goes by it.
     pub(crate) trace_mask: AtomicI64,
     pub(crate) started: Instant,
+    /// Who this server is at the moment; `None` while it cannot serve anybody.
+    role: Mutex<Option<Role>>,
     state: RwLock<StateMachine>,
     pipeline: Mutex<Sender<Message>>,
     next_connection: AtomicU64,
@@ -59,6 +62,7 @@ impl Shared {
             statistics,
             trace_mask: AtomicI64::new(DEFAULT_TRACE_MASK),
             started: Instant::now(),
+            role: Mutex::new(None),
             state: RwLock::new(state),
             pipeline: Mutex::new(pipeline),
             next_connection: AtomicU64::new(1),
@@ -73,6 +77,25 @@ impl Shared {
     /// The state, to apply to. Only the pipeline does that.
     pub(crate) fn state_mut(&self) -> RwLockWriteGuard<'_, StateMachine> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this server is to monitors, in their words; `None` while it serves no clients.
+    pub(crate) fn mode(&self) -> Option<&'static str> {
+        match (*lock(&self.role))? {
+            _ if !self.config.ensemble.has_peers() => Some("standalone"),
+            Role::Leader => Some("leader"),
+            Role::Follower { .. } | Role::Candidate => Some("follower"),
+        }
+    }
+
+    /// Clients are served from now on.
+    pub(crate) fn serve(&self, role: Role) {
+        *lock(&self.role) = Some(role);
+    }
+
+    /// Clients are not served any more; false when they have not been before.
+    pub(crate) fn stop_serving(&self) -> bool {
+        lock(&self.role).take().is_some()
     }
 
     /// A handle for sending to the pipeline.

@@ -5,9 +5,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use pinfold_replication::SnapshotMeta;
-use pinfold_state::Snapshot;
-use pinfold_storage::SnapshotStore;
+use pinfold_state::{Snapshot, StateMachine};
+use pinfold_storage::{SnapshotId, SnapshotStore};
 
+use crate::embedded::restore;
+use crate::error::ServerError;
 use crate::log_store::write_snapshot;
 use crate::pipeline::Message;
 
@@ -46,6 +48,12 @@ impl Snapshots {
             Ok(writer) => self.writer = Some((Instant::now(), writer)),
             Err(error) => tracing::error!(%error, "no thread for a snapshot; the log is kept"),
         }
+    }
+
+    /// The state that a snapshot holds.
+    pub(crate) fn read(&self, meta: &SnapshotMeta) -> Result<StateMachine, ServerError> {
+        let id = SnapshotId { index: meta.index, term: meta.term };
+        restore(self.store.open_checked(id)?)
     }
 
     /// The report has come; how long the writing took.

@@ -20,6 +20,9 @@ pub trait Consensus {
     /// The members as far as this server has applied them.
     fn membership(&self) -> Membership;
 
+    /// True while leadership is being handed over: nothing can be proposed.
+    fn is_busy(&self) -> bool;
+
     /// Puts a batch of entries, in order and next to each other, at the end of the log. They are
     /// written by the next [`advance`](Self::advance), with one append and one sync.
     ///

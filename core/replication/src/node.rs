@@ -275,6 +275,10 @@ impl<L: LogStore> Consensus for RaftNode<L> {
         self.membership.clone()
     }
 
+    fn is_busy(&self) -> bool {
+        self.raw.raft.lead_transferee.is_some()
+    }
+
     fn propose(&mut self, batch: Vec<Bytes>) -> Result<Proposed, Error> {
         let limit = self.store().max_entry_size();
         if batch.is_empty() || batch.iter().any(Bytes::is_empty) {

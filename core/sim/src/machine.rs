@@ -46,7 +46,8 @@ impl Machine {
     pub(crate) fn start(disk: &SimDisk, skip_syncs: bool) -> Result<(Self, Decided), End> {
         let fs = Arc::new(disk.clone());
         let dir = DataDir::open(fs, Path::new(DIR), CLUSTER).map_err(|e| fault(disk, e))?;
-        let opened = DiskLog::open(&dir, 1, OPTIONS).map_err(|e| fault(disk, e))?;
+        let opened =
+            DiskLog::open(&dir, &Membership::single(1), OPTIONS).map_err(|e| fault(disk, e))?;
         let mut last = (0, 0);
         let state = match opened.snapshot {
             None => StateMachine::new(),

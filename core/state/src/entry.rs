@@ -9,6 +9,8 @@ use crate::codec::{self, CodecError, Reader};
 const FORMAT: u8 = 2;
 /// Of entries that name neither their origin nor their attachment. They are still read.
 const FORMAT_WITHOUT_ORIGIN: u8 = 1;
+/// Where the time is.
+const TIME: std::ops::Range<usize> = 1..9;
 
 /// One entry of the log.
 ///
@@ -175,6 +177,17 @@ impl Entry {
             }
         }
         out.freeze()
+    }
+
+    /// An encoded entry with another time.
+    ///
+    /// # Errors
+    /// As [`Entry::peek`].
+    pub fn stamp(bytes: &Bytes, time_ms: i64) -> Result<Bytes, CodecError> {
+        Entry::peek(bytes)?;
+        let mut stamped = BytesMut::from(&bytes[..]);
+        stamped[TIME].copy_from_slice(&time_ms.to_le_bytes());
+        Ok(stamped.freeze())
     }
 
     /// Reads what `encode` wrote.
@@ -363,6 +376,8 @@ mod tests {
             let entry = Entry { time_ms, origin, session_id: 5, attachment, cxid: -7, auth, body };
             let bytes = entry.encode();
             prop_assert_eq!(Entry::peek(&bytes), Ok((time_ms, origin)));
+            let stamped = Entry::stamp(&bytes, 77).unwrap();
+            prop_assert_eq!(Entry::decode(&stamped), Ok(Entry { time_ms: 77, ..entry.clone() }));
             prop_assert_eq!(Entry::decode(&bytes), Ok(entry));
             for cut in 0..bytes.len() {
                 prop_assert!(Entry::decode(&bytes.slice(..cut)).is_err());

@@ -23,15 +23,24 @@ const TITLE: &str = "Pinfold data directory";
 pub struct DataDir {
     fs: Arc<dyn FileSystem>,
     path: PathBuf,
-    cluster: u64,
+    identity: Identity,
     fresh: bool,
     _lock: Box<dyn Lock>,
 }
 
+/// What a directory belongs to; it never changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The random number that all servers of a group have in common.
+    pub cluster: u64,
+    /// Whatever else has to be known from the start, in one line; may be empty.
+    pub note: String,
+}
+
 impl fmt::Debug for DataDir {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, cluster, .. } = self;
-        f.debug_struct("DataDir").field("path", path).field("cluster", cluster).finish()
+        let Self { path, identity, .. } = self;
+        f.debug_struct("DataDir").field("path", path).field("identity", identity).finish()
     }
 }
 
@@ -40,9 +49,23 @@ impl DataDir {
     /// should be random.
     ///
     /// # Errors
+    /// As [`DataDir::open_or_found`].
+    pub fn open(fs: Arc<dyn FileSystem>, path: &Path, new_cluster: u64) -> Result<Self> {
+        let identity = Identity { cluster: new_cluster, note: String::new() };
+        DataDir::open_or_found(fs, path, || identity)
+    }
+
+    /// Opens a directory, or makes it: for a new or empty one `found` says what it is to belong
+    /// to. It may take its time; the directory is locked already.
+    ///
+    /// # Errors
     /// [`Error::Foreign`], [`Error::Unwritable`], [`Error::Locked`], [`Error::Format`],
     /// [`Error::Corrupt`] or [`Error::Io`]. Nothing of somebody else is touched.
-    pub fn open(fs: Arc<dyn FileSystem>, path: &Path, new_cluster: u64) -> Result<Self> {
+    pub fn open_or_found(
+        fs: Arc<dyn FileSystem>,
+        path: &Path,
+        found: impl FnOnce() -> Identity,
+    ) -> Result<Self> {
         let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
         fs.create_dir_all(path).map_err(unwritable)?;
         let names = fs.list(path).map_err(unwritable)?;
@@ -57,13 +80,14 @@ impl DataDir {
             }
             _ => Error::Unwritable { path: path.to_owned(), source },
         })?;
-        let cluster = if known {
+        let identity = if known {
             read_identity(&*fs, &path.join(IDENTITY))?
         } else {
-            prepare(&*fs, path, new_cluster)?;
-            new_cluster
+            let identity = found();
+            prepare(&*fs, path, &identity)?;
+            identity
         };
-        Ok(Self { fs, path: path.to_owned(), cluster, fresh: !known, _lock: lock })
+        Ok(Self { fs, path: path.to_owned(), identity, fresh: !known, _lock: lock })
     }
 
     /// The directory.
@@ -73,7 +97,12 @@ impl DataDir {
 
     /// The random number that all servers of a group have in common.
     pub fn cluster(&self) -> u64 {
-        self.cluster
+        self.identity.cluster
+    }
+
+    /// What was noted when the directory was made.
+    pub fn note(&self) -> &str {
+        &self.identity.note
     }
 
     /// Whether the directory was made by this opening.
@@ -86,7 +115,7 @@ impl DataDir {
     /// # Errors
     /// As [`Log::open`].
     pub fn log(&self, options: LogOptions) -> Result<Log> {
-        Log::open(Arc::clone(&self.fs), &self.path.join(LOG), self.cluster, options)
+        Log::open(Arc::clone(&self.fs), &self.path.join(LOG), self.identity.cluster, options)
     }
 
     /// Opens the snapshots.
@@ -94,7 +123,7 @@ impl DataDir {
     /// # Errors
     /// [`Error::Io`].
     pub fn snapshots(&self) -> Result<SnapshotStore> {
-        SnapshotStore::open(Arc::clone(&self.fs), &self.path.join(SNAPSHOTS), self.cluster)
+        SnapshotStore::open(Arc::clone(&self.fs), &self.path.join(SNAPSHOTS), self.identity.cluster)
     }
 
     /// A small value, in the file `<name>`.
@@ -105,7 +134,7 @@ impl DataDir {
 
 fn refuse_foreign(path: &Path, names: &[String]) -> Result<()> {
     // What an opening leaves behind that was cut short before the identity was there.
-    let ours = [LOCK, LOG, SNAPSHOTS, IDENTITY_TEMPORARY, "lost+found"];
+    let ours = [LOCK, LOG, SNAPSHOTS, IDENTITY_TEMPORARY, "lost+found", "myid", "initialize"];
     let mut foreign: Vec<&str> =
         names.iter().map(String::as_str).filter(|name| !ours.contains(name)).collect();
     foreign.sort_unstable();
@@ -136,13 +165,17 @@ fn holder(fs: &dyn FileSystem, lock: &Path) -> String {
     }
 }
 
-fn prepare(fs: &dyn FileSystem, path: &Path, cluster: u64) -> Result<()> {
+fn prepare(fs: &dyn FileSystem, path: &Path, identity: &Identity) -> Result<()> {
     let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
     for part in [LOG, SNAPSHOTS] {
         fs.create_dir_all(&path.join(part)).map_err(unwritable)?;
     }
     let temporary = path.join(IDENTITY_TEMPORARY);
-    let body = format!("{TITLE}\nformat {FORMAT_VERSION}\ncluster {cluster:016x}\n");
+    let Identity { cluster, note } = identity;
+    let mut body = format!("{TITLE}\nformat {FORMAT_VERSION}\ncluster {cluster:016x}\n");
+    if !note.is_empty() {
+        body.push_str(&format!("note {}\n", note.replace('\n', " ")));
+    }
     let text = format!("{body}checksum {:08x}\n", crc32fast::hash(body.as_bytes()));
     let file = fs.create(&temporary).map_err(unwritable)?;
     file.write_at(text.as_bytes(), 0).context("write", &temporary)?;
@@ -158,7 +191,7 @@ fn prepare(fs: &dyn FileSystem, path: &Path, cluster: u64) -> Result<()> {
     Ok(())
 }
 
-fn read_identity(fs: &dyn FileSystem, path: &Path) -> Result<u64> {
+fn read_identity(fs: &dyn FileSystem, path: &Path) -> Result<Identity> {
     let file = fs.open(path).context("open", path)?;
     let size = file.size().context("read the size of", path)?.min(4096);
     let mut bytes = vec![0; size as usize];
@@ -184,9 +217,15 @@ fn read_identity(fs: &dyn FileSystem, path: &Path) -> Result<u64> {
     let cluster = field(lines.next(), "cluster ");
     let cluster = cluster.and_then(|value| u64::from_str_radix(&value, 16).ok());
     let body = text.rfind("checksum ").map_or("", |at| &text[..at]);
-    let checksum = field(lines.next(), "checksum ");
+    let mut next = lines.next();
+    let note = field(next, "note ");
+    if note.is_some() {
+        next = lines.next();
+    }
+    let checksum = field(next, "checksum ");
     if checksum != Some(format!("{:08x}", crc32fast::hash(body.as_bytes()))) {
         return Err(damaged("the checksum is wrong"));
     }
-    cluster.ok_or_else(|| damaged("it has no cluster id"))
+    let cluster = cluster.ok_or_else(|| damaged("it has no cluster id"))?;
+    Ok(Identity { cluster, note: note.unwrap_or_default() })
 }

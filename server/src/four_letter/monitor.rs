@@ -12,7 +12,7 @@ use crate::statistics::{Quantiles, Summary};
 pub(super) fn monitor(shared: &Shared) -> String {
     let mut page = Page(String::new());
     page.line("version", format_args!("{VERSION}, built on pinfold"));
-    page.line("server_state", "standalone");
+    page.line("server_state", shared.mode().unwrap_or("null"));
     gauges(&mut page, shared);
     counters(&mut page, shared);
     summaries(&mut page, shared);

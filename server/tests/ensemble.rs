@@ -1,0 +1,178 @@
+//! Three servers as one: whichever of them a client asks, and whichever of them goes down.
+
+mod wire;
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use bytes::Bytes;
+use pinfold_proto::OpCode;
+use pinfold_proto::records::{ConnectRequest, SyncRequest};
+use pinfold_server::{Config, Server};
+use tempfile::TempDir;
+use wire::{Wire, handshake, set};
+
+/// A port that nobody listens on, below those that the system deals out to clients, so that only
+/// another test of this kind could take it before it is used.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() as u16).rotate_left(7);
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(start);
+        let port = 20_000 + number % 12_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+struct Ensemble {
+    texts: Vec<String>,
+    servers: Vec<Option<Server>>,
+    // After the servers, so that they are gone before their directories are.
+    _folders: Vec<TempDir>,
+}
+
+impl Ensemble {
+    fn of(count: usize) -> Ensemble {
+        let lines: String = (1..=count)
+            .map(|id| {
+                let (peer, client) = (free_port(), free_port());
+                format!("server.{id}=127.0.0.1:{peer}:0;127.0.0.1:{client}\n")
+            })
+            .collect();
+        let folders: Vec<TempDir> = (0..count).map(|_| tempfile::tempdir().unwrap()).collect();
+        let texts = folders.iter().enumerate().map(|(index, folder)| {
+            std::fs::write(folder.path().join("myid"), format!("{}\n", index + 1)).unwrap();
+            format!("dataDir={}\ntickTime=500\n{lines}", folder.path().display())
+        });
+        let texts: Vec<String> = texts.collect();
+        let mut ensemble = Ensemble { texts, servers: Vec::new(), _folders: folders };
+        let started: Vec<_> = (0..count)
+            .map(|index| ensemble.config(index))
+            .map(|config| std::thread::spawn(|| Server::builder().config(config).start().unwrap()))
+            .collect();
+        ensemble.servers = started.into_iter().map(|s| Some(s.join().unwrap())).collect();
+        ensemble
+    }
+
+    fn config(&self, index: usize) -> Config {
+        Config::parse(&self.texts[index], "test").unwrap()
+    }
+
+    fn address(&self, index: usize) -> String {
+        self.servers[index].as_ref().unwrap().address()
+    }
+
+    /// Connects to a server, again and again until it serves.
+    fn connect(&self, index: usize) -> Wire {
+        self.open(index, &handshake(10_000))
+    }
+
+    fn open(&self, index: usize, request: &ConnectRequest) -> Wire {
+        loop {
+            match Wire::open(&self.address(index), request) {
+                Some(wire) => return wire,
+                None => std::thread::yield_now(),
+            }
+        }
+    }
+
+    fn leader(&self) -> usize {
+        let mut running = (0..self.servers.len()).filter(|at| self.servers[*at].is_some()).cycle();
+        loop {
+            let index = running.next().unwrap();
+            let mut wire = Wire::raw(&self.address(index));
+            wire.send_bytes(b"srvr");
+            if wire.text().contains("Mode: leader") {
+                return index;
+            }
+        }
+    }
+
+    fn stop(&mut self, index: usize) {
+        self.servers[index].take().unwrap().stop().unwrap();
+    }
+
+    fn start(&mut self, index: usize) {
+        let server = Server::builder().config(self.config(index)).start().unwrap();
+        self.servers[index] = Some(server);
+    }
+}
+
+fn sync(wire: &mut Wire) {
+    let path = "/".to_owned();
+    assert_eq!(wire.call(OpCode::Sync, &SyncRequest { path }).0.err, 0);
+}
+
+#[test]
+fn each_server_sees_what_any_of_them_wrote() {
+    let ensemble = Ensemble::of(3);
+    let mut wires: Vec<Wire> = (0..3).map(|index| ensemble.connect(index)).collect();
+    for (index, wire) in wires.iter_mut().enumerate() {
+        wire.create(&format!("/n{index}"), "of one");
+        // Its own write is seen at once.
+        wire.stat(&format!("/n{index}"));
+    }
+    for wire in &mut wires {
+        sync(wire);
+        for index in 0..3 {
+            assert_eq!(wire.get(&format!("/n{index}"), true).0, Some(Bytes::from("of one")));
+        }
+    }
+    // One change, heard of everywhere.
+    wires[0].call(OpCode::SetData, &set("/n2", "new", -1));
+    assert_eq!(wires[0].take_events(), [(3, "/n2".to_owned())]);
+    for wire in &mut wires[1..] {
+        assert_eq!(wire.event().path, "/n2");
+    }
+    // Sequence numbers come from one counter.
+    let names: Vec<String> = (0..30).map(|turn| wires[turn % 3].create_mode("/s-", 2)).collect();
+    assert!(names.is_sorted(), "{names:?}");
+}
+
+#[test]
+fn a_session_outlives_its_server_and_the_leader() {
+    let mut ensemble = Ensemble::of(3);
+    let leader = ensemble.leader();
+    let mut wire = ensemble.connect(leader);
+    let ephemeral = wire.create_mode("/e", 1);
+    ensemble.stop(leader);
+    let next = (leader + 1) % 3;
+    let request = ConnectRequest {
+        session_id: wire.session.session_id,
+        password: wire.session.password.clone(),
+        ..handshake(10_000)
+    };
+    let mut again = ensemble.open(next, &request);
+    assert_eq!(again.session.session_id, wire.session.session_id);
+    assert_eq!(again.stat(&ephemeral).ephemeral_owner, wire.session.session_id);
+    again.create("/later", "");
+    // The server that was down catches up.
+    ensemble.start(leader);
+    let mut back = ensemble.connect(leader);
+    sync(&mut back);
+    back.stat("/later");
+    assert_eq!(back.stat(&ephemeral).ephemeral_owner, wire.session.session_id);
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_all_servers_were_down() {
+    let mut ensemble = Ensemble::of(3);
+    for index in 0..3 {
+        ensemble.connect(index).create(&format!("/n{index}"), "");
+    }
+    (0..3).for_each(|index| ensemble.stop(index));
+    let started: Vec<_> = (0..3)
+        .map(|index| ensemble.config(index))
+        .map(|config| std::thread::spawn(|| Server::builder().config(config).start().unwrap()))
+        .collect();
+    for (index, server) in started.into_iter().enumerate() {
+        ensemble.servers[index] = Some(server.join().unwrap());
+    }
+    let mut wire = ensemble.connect(1);
+    sync(&mut wire);
+    for index in 0..3 {
+        wire.stat(&format!("/n{index}"));
+    }
+}
