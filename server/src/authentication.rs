@@ -24,11 +24,15 @@ pub(crate) fn of_certificate(config: &Config, subject: String) -> Vec<Id> {
     super_id.into_iter().chain([Id::new("x509", subject)]).collect()
 }
 
-/// The identities that credentials prove.
+/// The identities that credentials prove, to somebody who is `known` already.
 ///
 /// # Errors
 /// `AuthFailed` for a scheme that is not offered, or credentials that are not text.
-pub(crate) fn check(config: &Config, packet: &AuthPacket) -> Result<Vec<Id>, ErrorCode> {
+pub(crate) fn check(
+    config: &Config,
+    packet: &AuthPacket,
+    known: &[Id],
+) -> Result<Vec<Id>, ErrorCode> {
     match packet.scheme.as_str() {
         "digest" => {
             let bytes = packet.auth.as_deref().ok_or(ErrorCode::AuthFailed)?;
@@ -42,8 +46,9 @@ pub(crate) fn check(config: &Config, packet: &AuthPacket) -> Result<Vec<Id>, Err
             ids.push(Id::new("digest", id));
             Ok(ids)
         }
-        // The address is known already; proving it again changes nothing.
+        // The address is known already, and so is a certificate; proving it again changes nothing.
         "ip" => Ok(Vec::new()),
+        "x509" if known.iter().any(|id| id.scheme == "x509") => Ok(Vec::new()),
         _ => Err(ErrorCode::AuthFailed),
     }
 }

@@ -446,11 +446,13 @@ impl<R: AsyncRead + Unpin> Input<R> {
             return false;
         };
         let body = match body {
-            RequestBody::Auth(packet) => match authentication::check(&shared.config, &packet) {
-                Ok(ids) if self.connection.add_auth(&ids) => RequestBody::Read(Read::AuthDone),
-                Ok(_) => RequestBody::Refused(ErrorCode::AuthFailed),
-                Err(error) => RequestBody::Refused(error),
-            },
+            RequestBody::Auth(packet) => {
+                match authentication::check(&shared.config, &packet, &self.connection.auth()) {
+                    Ok(ids) if self.connection.add_auth(&ids) => RequestBody::Read(Read::AuthDone),
+                    Ok(_) => RequestBody::Refused(ErrorCode::AuthFailed),
+                    Err(error) => RequestBody::Refused(error),
+                }
+            }
             RequestBody::Sasl(token) => self.sasl_step(shared, &token),
             // Also a close and a ping; ZooKeeper lets nothing else pass, either.
             _ if !shared.gate.admits(&self.connection.auth()) => {

@@ -137,7 +137,7 @@ impl Decoder {
         let body = self.body(code, &body).unwrap_or_else(|error| {
             tracing::debug!(xid, ?code, %error, "request not decodable");
             match code {
-                OpCode::Auth => RequestBody::Refused(ErrorCode::AuthFailed),
+                OpCode::Auth | OpCode::Sasl => RequestBody::Refused(ErrorCode::AuthFailed),
                 _ => RequestBody::Read(Read::Answer(ErrorCode::MarshallingError)),
             }
         });
@@ -164,7 +164,10 @@ impl Decoder {
             OpCode::Auth => Auth(read(body)?),
             OpCode::Sasl => {
                 let GetSaslRequest { token } = read(body)?;
-                RequestBody::Sasl(token.unwrap_or_default())
+                match token {
+                    Some(token) => RequestBody::Sasl(token),
+                    None => RequestBody::Refused(ErrorCode::AuthFailed),
+                }
             }
             OpCode::Ping => Local(Read::Ping),
             OpCode::Reconfig => Local(Read::Answer(ErrorCode::ReconfigDisabled)),

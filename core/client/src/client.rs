@@ -8,6 +8,7 @@ use pinfold_proto::records::ClientInfo;
 use pinfold_proto::{Acl, AddWatchMode, CreateMode, Stat, WatcherType};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::connector::Connector;
 use crate::hosts::Hosts;
 use crate::pending::{Pending, Remover, Watch};
 use crate::session::Session;
@@ -68,17 +69,14 @@ impl Client {
     /// the session's states and the completions of [`Client::submit`].
     ///
     /// # Errors
-    /// `BAD_ARGUMENTS` for a connect string that cannot be used, `INVALID_ARGUMENT` outside of a
-    /// runtime.
+    /// `BAD_ARGUMENTS` for a connect string that cannot be used, `INVALID_ARGUMENT` for a file of
+    /// certificates that cannot be used, or outside of a runtime.
     pub fn start(options: Options, sink: Option<Arc<dyn Sink>>) -> Result<Client, Error> {
         let hosts = Hosts::parse(&options.hosts)?;
-        if options.tls.is_some() || options.sasl.is_some() {
-            let message = "TLS and SASL are not connected to the session yet";
-            return Err(Error::new(ErrorKind::InvalidArgument, message));
-        }
+        let connector = options.tls.as_ref().map(Connector::load).transpose()?;
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()))?;
-        let shared = Arc::new(Shared::new(options, hosts, sink));
+        let shared = Arc::new(Shared::new(options, hosts, connector, sink));
         runtime.spawn(Session::new(shared.clone()).run());
         Ok(Client(Arc::new(Handle { shared })))
     }
@@ -94,7 +92,10 @@ impl Client {
         let limit = shared.options.connect_timeout;
         match tokio::time::timeout(limit, settled).await {
             Ok(Ok(state)) if state.is_connected() => Ok(()),
-            Ok(state) => Err(over(state.map_or(SessionState::Closed, |state| *state))),
+            Ok(state) => {
+                let state = state.map_or(SessionState::Closed, |state| *state);
+                Err(shared.over().unwrap_or_else(|| over(state)))
+            }
             Err(_) => {
                 let failure = shared.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
                 let message = format!(

@@ -6,6 +6,7 @@
 //! that wants completions, events and states in one order gives a [`Sink`].
 
 mod client;
+mod connector;
 mod error;
 mod event;
 mod hosts;
@@ -17,6 +18,7 @@ mod sasl;
 mod session;
 mod shared;
 mod sink;
+mod stream;
 mod tls;
 mod watches;
 mod wire;

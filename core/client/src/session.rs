@@ -6,16 +6,15 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use pinfold_proto::records::{AuthPacket, ConnectRequest, ConnectResponse};
-use pinfold_proto::{FrameDecoder, OpCode, XID_AUTH, XID_SET_WATCHES, frame};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use pinfold_proto::{OpCode, XID_AUTH, XID_SET_WATCHES, frame};
 use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::client::over;
 use crate::in_flight::InFlight;
 use crate::shared::{Call, Completion, Shared};
+use crate::stream::Stream;
 use crate::watches::{Watches, without_persistent};
-use crate::{Error, ErrorCode, Request, Response, SessionState, SessionToken, hosts, wire};
+use crate::{Error, ErrorCode, Request, Response, SessionState, SessionToken, hosts, sasl, wire};
 
 mod backoff;
 mod connection;
@@ -39,15 +38,20 @@ pub(crate) struct Session {
     next_host: usize,
     /// Whoever waits for the close, told after everybody else.
     closers: Vec<Completion>,
+    /// Why the client could not prove who it is.
+    auth_failure: Option<String>,
     /// Room for calls on their way, kept for its capacity.
     calls: Vec<Call>,
 }
 
 /// How an attempt to connect ended.
 enum Attempt {
-    Served(TcpStream),
+    /// With what has come behind the handshake.
+    Served(Stream, BytesMut),
     /// The server says that the session is over.
     Refused,
+    /// The client cannot prove who it is, for this reason; it would be the same everywhere.
+    AuthFailed(String),
     Failed,
 }
 
@@ -63,6 +67,7 @@ impl Session {
             next_xid: 1,
             next_host,
             closers: Vec::new(),
+            auth_failure: None,
             calls: Vec::new(),
         }
     }
@@ -70,13 +75,13 @@ impl Session {
     /// Lives until the session is over, then tells everybody.
     pub(crate) async fn run(mut self) {
         let state = self.live().await;
-        for call in self.shared.end(over(state)) {
+        for call in self.shared.end(self.over(state)) {
             if call.request == Request::Close {
                 self.closers.push(call.completion);
             } else {
                 let error = match call.request.path() {
-                    Some(path) => over(state).with_path(path),
-                    None => over(state),
+                    Some(path) => self.over(state).with_path(path),
+                    None => self.over(state),
                 };
                 self.shared.complete(call.completion, Err(error));
             }
@@ -103,15 +108,22 @@ impl Session {
             match attempt {
                 Attempt::Refused => return SessionState::Expired,
                 Attempt::Failed => {}
-                Attempt::Served(stream) => {
+                Attempt::AuthFailed(reason) => {
+                    self.auth_failure = Some(reason);
+                    return SessionState::AuthFailed;
+                }
+                Attempt::Served(stream, input) => {
                     backoff.reset();
-                    let mut connection = Connection::new(stream, InFlight::new());
+                    let mut connection = Connection::new(stream, input, InFlight::new());
                     match self.serve(&mut connection).await {
                         Lost::Closed => {
                             self.fail(&mut connection, Some(SessionState::Closed));
                             return SessionState::Closed;
                         }
-                        Lost::AuthFailed => return self.auth_failed(&mut connection),
+                        Lost::AuthFailed(reason) => {
+                            self.auth_failure = reason;
+                            return self.auth_failed(&mut connection);
+                        }
                         Lost::Broken(reason) => {
                             self.shared.set_failure(reason);
                             self.suspend(&mut connection);
@@ -173,8 +185,8 @@ impl Session {
 
     async fn handshake(&mut self, address: &str) -> std::io::Result<Attempt> {
         let shared = self.shared.clone();
-        let mut stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
+        let mut stream = Stream::connect(address, shared.connector.as_ref()).await?;
+        let mut input = BytesMut::new();
         let token = shared.token();
         let wanted = shared.options.session_timeout.as_millis();
         let request = ConnectRequest {
@@ -189,7 +201,7 @@ impl Session {
         frame::write(&mut out, |out| request.encode(out));
         let sent_at = Instant::now();
         stream.write_all(&out).await?;
-        let body = read_frame(&mut stream).await?;
+        let body = stream.read_frame(&mut input, MAX_HANDSHAKE).await?;
         let response = ConnectResponse::decode(&body).map_err(std::io::Error::other)?;
         if response.timeout_ms <= 0 {
             return Ok(Attempt::Refused);
@@ -202,11 +214,19 @@ impl Session {
         let timeout = Duration::from_millis(u64::from(response.timeout_ms.unsigned_abs()));
         shared.set_session(token, timeout);
         shared.touch(sent_at);
+        if let Some(sasl) = &shared.options.sasl {
+            let xids = [self.xid(), self.xid()];
+            match sasl::authenticate(sasl, &mut stream, &mut input, xids).await {
+                Ok(()) => {}
+                Err(sasl::Failure::Broken(error)) => return Err(error),
+                Err(sasl::Failure::Refused(reason)) => return Ok(Attempt::AuthFailed(reason)),
+            }
+        }
         shared.set_state(match response.read_only {
             Some(true) => SessionState::ReadOnly,
             _ => SessionState::Connected,
         });
-        Ok(Attempt::Served(stream))
+        Ok(Attempt::Served(stream, input))
     }
 
     /// What a new connection is told before anything else: credentials and watches.
@@ -234,6 +254,14 @@ impl Session {
         self.fail(connection, None);
     }
 
+    /// The error of calls on the session in a final state.
+    fn over(&self, state: SessionState) -> Error {
+        match (state, &self.auth_failure) {
+            (SessionState::AuthFailed, Some(reason)) => Error::new(ErrorCode::AuthFailed, reason),
+            _ => over(state),
+        }
+    }
+
     fn auth_failed(&mut self, connection: &mut Connection) -> SessionState {
         self.fail(connection, Some(SessionState::AuthFailed));
         SessionState::AuthFailed
@@ -243,7 +271,7 @@ impl Session {
     fn fail(&mut self, connection: &mut Connection, state: Option<SessionState>) {
         for (_, _, completion) in connection.auths.drain(..).flatten() {
             let error = match state {
-                Some(state) => over(state),
+                Some(state) => self.over(state),
                 None => Error::protocol(ErrorCode::ConnectionLoss),
             };
             self.shared.complete(completion, Err(error));
@@ -264,7 +292,7 @@ impl Session {
                 });
             }
             let result = waiting.local.take().unwrap_or_else(|| match state {
-                Some(state) => Err(waiting.about(over(state))),
+                Some(state) => Err(waiting.about(self.over(state))),
                 None => Err(waiting.lost(connection.written)),
             });
             self.shared.complete(waiting.completion, result);
@@ -297,17 +325,4 @@ async fn until(instant: Option<Instant>) {
         Some(instant) => sleep_until(instant.into()).await,
         None => std::future::pending().await,
     }
-}
-
-/// Reads the one frame of a handshake, byte-exact, so that nothing behind it is lost.
-async fn read_frame(stream: &mut TcpStream) -> std::io::Result<Bytes> {
-    let mut input = BytesMut::zeroed(4);
-    stream.read_exact(&mut input).await?;
-    let decoder = FrameDecoder { max: MAX_HANDSHAKE };
-    let header = input.clone();
-    decoder.decode(&mut input).map_err(std::io::Error::other)?;
-    let length = header.first_chunk::<4>().map_or(0, |header| u32::from_be_bytes(*header));
-    let mut body = vec![0; length as usize];
-    stream.read_exact(&mut body).await?;
-    Ok(body.into())
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot, watch};
 
+use crate::connector::Connector;
 use crate::hosts::Hosts;
 use crate::watches::{Target, WatchKey};
 use crate::{Error, ErrorKind, Options, Request, Response, SessionState, SessionToken, Sink};
@@ -31,6 +32,8 @@ pub(crate) enum Completion {
 pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) hosts: Hosts,
+    /// None where connections are plain.
+    pub(crate) connector: Option<Connector>,
     pub(crate) sink: Option<Arc<dyn Sink>>,
     queue: Mutex<Queue>,
     /// Wakes the task when the queue becomes non-empty.
@@ -66,12 +69,18 @@ pub(crate) fn closed() -> Error {
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options, hosts: Hosts, sink: Option<Arc<dyn Sink>>) -> Shared {
+    pub(crate) fn new(
+        options: Options,
+        hosts: Hosts,
+        connector: Option<Connector>,
+        sink: Option<Arc<dyn Sink>>,
+    ) -> Shared {
         let timeout_ms = u32::try_from(options.session_timeout.as_millis()).unwrap_or(u32::MAX);
         let token = Mutex::new(options.session);
         Shared {
             options,
             hosts,
+            connector,
             sink,
             queue: Mutex::default(),
             notify: Notify::new(),
@@ -121,6 +130,11 @@ impl Shared {
     /// Takes everything that waits, in order, into `calls`, which must be empty.
     pub(crate) fn take_calls(&self, calls: &mut Vec<Call>) {
         std::mem::swap(&mut lock(&self.queue).calls, calls);
+    }
+
+    /// Why nothing is taken any more.
+    pub(crate) fn over(&self) -> Option<Error> {
+        lock(&self.queue).over.clone()
     }
 
     /// Whether `Close` has been asked for.

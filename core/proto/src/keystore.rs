@@ -32,6 +32,13 @@ impl StoreKind {
         }
     }
 
+    /// Goes by what is in the file.
+    pub fn of(bytes: &[u8]) -> StoreKind {
+        let is_java =
+            bytes.first() == Some(&0x30) || [JKS, JCEKS].iter().any(|m| bytes.starts_with(m));
+        if is_java { StoreKind::Java } else { StoreKind::Pem }
+    }
+
     /// Goes by the ending of a file's name: `.jks`, `.p12` or `.pfx`, `.pem`, `.crt` or `.key`.
     ///
     /// # Errors

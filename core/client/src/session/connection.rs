@@ -11,13 +11,12 @@ use pinfold_proto::{
     ErrorCode, EventType, FrameDecoder, OpCode, WatcherEvent, WatcherType, XID_AUTH,
     XID_NOTIFICATION, XID_PING, XID_SET_WATCHES, jute,
 };
-use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::time::sleep_until;
 
 use super::Session;
 use crate::in_flight::{About, InFlight, Removal, Waiting};
 use crate::shared::{Call, Completion};
+use crate::stream::Stream;
 use crate::watches::{WatchKey, WatchKind};
 use crate::wire::{self, ReplyKind};
 use crate::{Error, EventKind, Request, Response, WatchEvent, hosts};
@@ -33,7 +32,9 @@ const PING_MAX: Duration = Duration::from_secs(10);
 pub(super) enum Lost {
     /// The session was closed on it.
     Closed,
-    AuthFailed,
+    /// Who the client is was not believed, or is needed and was not said; with the reason where
+    /// the server's code does not say it.
+    AuthFailed(Option<String>),
     Broken(String),
 }
 
@@ -42,7 +43,7 @@ type Auth = Option<(String, Bytes, Completion)>;
 
 /// What lives as long as a connection.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     pub(super) in_flight: InFlight,
     /// Answers to auth packets come out of order with the others, but in order among themselves.
     pub(super) auths: VecDeque<Auth>,
@@ -57,14 +58,14 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, in_flight: InFlight) -> Connection {
+    pub(super) fn new(stream: Stream, input: BytesMut, in_flight: InFlight) -> Connection {
         let now = Instant::now();
         Connection {
             stream,
             in_flight,
             auths: VecDeque::new(),
             out: BytesMut::new(),
-            input: BytesMut::new(),
+            input,
             written: 0,
             last_sent: now,
             last_received: now,
@@ -85,7 +86,7 @@ impl Connection {
                 Err(error) => return Err(Lost::Broken(format!("writing failed: {error}"))),
             }
         }
-        Ok(())
+        self.stream.push().map_err(|error| Lost::Broken(format!("writing failed: {error}")))
     }
 
     /// Reads what the socket has; false when there was nothing.
@@ -126,16 +127,13 @@ impl Session {
             }
             connection.flush()?;
             let full = connection.out.len() >= WRITE_HIGH;
-            let interest = match connection.out.is_empty() {
-                true => Interest::READABLE,
-                false => Interest::READABLE | Interest::WRITABLE,
-            };
+            let interest = connection.stream.interest(!connection.out.is_empty());
             tokio::select! {
                 ready = connection.stream.ready(interest) => {
-                    let ready = ready.map_err(|error| Lost::Broken(error.to_string()))?;
+                    let readable = ready.map_err(|error| Lost::Broken(error.to_string()))?;
                     // One piece at a time, so that answers that keep coming do not keep requests
                     // from going out.
-                    if ready.is_readable() && connection.fill()? {
+                    if readable && connection.fill()? {
                         self.receive(connection)?;
                     }
                 }
@@ -283,6 +281,10 @@ impl Session {
     fn handle(&mut self, connection: &mut Connection, body: &[u8]) -> Result<(), Lost> {
         let undecodable = |error| Lost::Broken(format!("an answer cannot be decoded: {error}"));
         let (header, body) = jute::from_bytes_prefix::<ReplyHeader>(body).map_err(undecodable)?;
+        if header.err == ErrorCode::SessionClosedRequireSaslAuth.code() {
+            let reason = "the server serves nobody who has not proved who it is";
+            return Err(Lost::AuthFailed(Some(reason.to_owned())));
+        }
         match header.xid {
             XID_NOTIFICATION => {
                 let event = jute::from_bytes::<WatcherEvent>(body).map_err(undecodable)?;
@@ -320,7 +322,7 @@ impl Session {
 
     fn authenticated(&mut self, connection: &mut Connection, err: i32) -> Result<(), Lost> {
         if err != 0 {
-            return Err(Lost::AuthFailed);
+            return Err(Lost::AuthFailed(None));
         }
         if let Some(Some((scheme, auth, completion))) = connection.auths.pop_front() {
             self.auth.push((scheme, auth));
