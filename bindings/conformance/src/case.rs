@@ -36,6 +36,20 @@ pub enum Step {
         /// Scheme and secret pairs.
         #[serde(default)]
         auth: Vec<(String, String)>,
+        /// Through a relay, which `hold` and `release` break and mend.
+        #[serde(default)]
+        relayed: bool,
+    },
+    /// Break the connections of the relayed clients, and let none through.
+    Hold {},
+    /// Let the relayed clients through again.
+    Release {},
+    /// The client's next line is this state of its session.
+    State {
+        /// The client.
+        client: String,
+        /// The state; connecting, suspended and closed are passed over and cannot be waited for.
+        state: String,
     },
     /// Make a call and wait for its reply, which must be the client's next line.
     Call {
@@ -87,7 +101,7 @@ pub enum Step {
         client: String,
         /// The arming call.
         label: String,
-        /// created, deleted, data_changed or children_changed.
+        /// An event kind of the drivers' protocol.
         kind: String,
         /// The path in the event.
         path: String,

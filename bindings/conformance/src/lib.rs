@@ -9,4 +9,5 @@ pub mod driver;
 pub mod matrix;
 pub mod pattern;
 pub mod process;
+pub mod relay;
 pub mod runner;

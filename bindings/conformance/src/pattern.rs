@@ -101,9 +101,14 @@ fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// Replaces `${name}` in every string of a value.
+/// Replaces `${name}` in every string of a value, and `{"$repeat": [text, count]}` by the text so
+/// many times.
 #[must_use]
 pub fn fill(value: &Value, bound: &Bindings) -> Value {
+    if let Some([Value::String(text), count]) = value["$repeat"].as_array().map(Vec::as_slice) {
+        let count = count.as_u64().and_then(|count| usize::try_from(count).ok());
+        return Value::String(text.repeat(count.unwrap_or(0)));
+    }
     match value {
         Value::String(text) => Value::String(fill_text(text, bound)),
         Value::Array(items) => items.iter().map(|item| fill(item, bound)).collect(),
@@ -143,6 +148,7 @@ mod tests {
         assert_eq!(matches(&later, &json!({"mzxid": "10"}), &mut bound), Ok(()));
         assert!(matches(&later, &json!({"mzxid": "7"}), &mut bound).is_err());
         assert_eq!(fill(&json!({"path": "/x${z}"}), &bound), json!({"path": "/x7"}));
+        assert_eq!(fill(&json!({"data": {"$repeat": ["x", 3]}}), &bound), json!({"data": "xxx"}));
     }
 
     #[test]

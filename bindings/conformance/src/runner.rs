@@ -3,6 +3,7 @@
 use crate::case::{BurstLine, BurstOp, Case, Step};
 use crate::driver::Driver;
 use crate::pattern::{Bindings, fill, fill_text, matches};
+use crate::relay::Relay;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -23,9 +24,11 @@ pub fn play(driver: &mut Driver, hosts: &str, root: &str, case: &Case) -> Result
 
 struct Play<'a> {
     driver: &'a mut Driver,
-    /// Server and chroot, as a client is told.
-    hosts: String,
-    bare_hosts: String,
+    server: String,
+    /// Empty, or the root.
+    chroot: String,
+    /// Made when it is first asked for.
+    relay: Option<Relay>,
     root: String,
     /// Clients of the case by name, with the name the driver knows, unique in its whole life.
     clients: HashMap<String, String>,
@@ -36,13 +39,14 @@ struct Play<'a> {
 
 impl<'a> Play<'a> {
     fn new(driver: &'a mut Driver, hosts: &str, root: &str, chroot: bool) -> Play<'a> {
-        let chroot = if chroot { root } else { "" };
+        let chroot = if chroot { root.to_owned() } else { String::new() };
         let mut bound = Bindings::new();
         bound.insert("root".into(), root.into());
         Play {
             driver,
-            hosts: format!("{hosts}{chroot}"),
-            bare_hosts: hosts.to_owned(),
+            server: hosts.to_owned(),
+            chroot,
+            relay: None,
             root: root.to_owned(),
             clients: HashMap::new(),
             labels: HashMap::new(),
@@ -52,20 +56,25 @@ impl<'a> Play<'a> {
     }
 
     fn prepare(&mut self) -> Result<(), String> {
-        let hosts = std::mem::replace(&mut self.hosts, self.bare_hosts.clone());
-        self.open("first", 10_000, &[])?;
+        self.open("first", &self.server.clone(), 10_000, &[])?;
         let id = self.submit("first", "create", &json!({"path": self.root.clone()}))?;
         self.reply("first", id, Some(&json!({})), None)?;
-        self.close("first")?;
-        self.hosts = hosts;
-        Ok(())
+        self.close("first")
     }
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
-            Step::Open { client, session_timeout_ms, auth } => {
-                self.open(client, *session_timeout_ms, auth)
+            Step::Open { client, session_timeout_ms, auth, relayed } => {
+                let server = match relayed {
+                    true => self.relay()?.address().to_owned(),
+                    false => self.server.clone(),
+                };
+                let hosts = server + &self.chroot;
+                self.open(client, &hosts, *session_timeout_ms, auth)
             }
+            Step::Hold {} => self.relay().map(|relay| relay.hold()),
+            Step::Release {} => self.relay().map(|relay| relay.release()),
+            Step::State { client, state } => self.expect(client, &json!({"state": state})),
             Step::Call { client, op, args, label, ok, error } => {
                 let id = self.submit(client, op, args)?;
                 if let Some(label) = label {
@@ -93,16 +102,25 @@ impl<'a> Play<'a> {
         }
     }
 
+    fn relay(&mut self) -> Result<&Relay, String> {
+        let relay = match self.relay.take() {
+            Some(relay) => relay,
+            None => Relay::to(&self.server)?,
+        };
+        Ok(self.relay.insert(relay))
+    }
+
     fn open(
         &mut self,
         client: &str,
+        hosts: &str,
         timeout: u32,
         auth: &[(String, String)],
     ) -> Result<(), String> {
         let name = format!("{}:{client}", self.root);
         self.clients.insert(client.to_owned(), name.clone());
         self.driver.send(&json!({
-            "do": "open", "client": name, "hosts": self.hosts,
+            "do": "open", "client": name, "hosts": hosts,
             "session_timeout_ms": timeout, "auth": auth,
         }))?;
         self.expect(client, &json!({"state": "connected"}))

@@ -7,6 +7,9 @@ use pinfold_conformance::case;
 use pinfold_conformance::driver::Launch;
 use pinfold_conformance::matrix::{Matrix, Target};
 use pinfold_conformance::process::ServerProcess;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Stdio;
 
 /// Play the conformance cases through every language's driver, against Pinfold and ZooKeeper
 #[derive(clap::Args)]
@@ -40,7 +43,7 @@ pub(crate) fn run(args: Args) -> Fallible {
     let mut ours = None;
     if args.only.as_deref() != Some("oracle") {
         let binary = workspace::server_binary()?;
-        let server = ServerProcess::pinfold(&binary, data.path(), 0).map_err(Fault::new)?;
+        let server = pinfold(&binary, data.path())?;
         targets.push(target("pinfold", server.address()));
         ours = Some(server);
     }
@@ -65,6 +68,13 @@ pub(crate) fn run(args: Args) -> Fallible {
     println!("conformance: {passed} cells passed, {failed} failed");
     step::count(passed, failed);
     if failed == 0 { Ok(()) } else { Err(Fault::new(format!("{failed} cells of the matrix"))) }
+}
+
+/// Our server with what the oracle has on, too.
+fn pinfold(binary: &Path, data_dir: &Path) -> Fallible<ServerProcess> {
+    let arguments = ["-D", "zookeeper.extendedTypesEnabled=true"].map(OsString::from);
+    let log = Stdio::inherit();
+    ServerProcess::pinfold_with(binary, data_dir, 0, &arguments, log).map_err(Fault::new)
 }
 
 fn target(name: &str, address: &str) -> Target {

@@ -1,6 +1,7 @@
 /* The conformance driver in C: see DRIVERS.md. */
 
 #include "json.h"
+#include "report.h"
 
 #include <inttypes.h>
 #include <pinfold.h>
@@ -31,6 +32,8 @@ struct call {
     const char *client;
     int64_t id;
     char op[32];
+    /* Of a multi read: c for each read of children, d for each of data. */
+    char reads[64];
 };
 
 static void begin(const char *client)
@@ -47,150 +50,36 @@ static void end(void)
     pthread_mutex_unlock(&output);
 }
 
-static void print_stat(const pinfold_stat_t *stat)
-{
-    printf("{\"czxid\":\"%" PRId64 "\",\"mzxid\":\"%" PRId64 "\",\"ctime\":\"%" PRId64
-           "\",\"mtime\":\"%" PRId64 "\",\"version\":%d,\"cversion\":%d,\"aversion\":%d,"
-           "\"ephemeral_owner\":\"%" PRId64 "\",\"data_length\":%d,\"num_children\":%d,"
-           "\"pzxid\":\"%" PRId64 "\"}",
-           stat->czxid, stat->mzxid, stat->ctime, stat->mtime, stat->version, stat->cversion,
-           stat->aversion, stat->ephemeral_owner, stat->data_length, stat->num_children,
-           stat->pzxid);
-}
-
-static void print_error(pinfold_status_t code, const char *path, int32_t outcome, int32_t op_index)
-{
-    static const char *const OUTCOMES[] = {"not_applied", "maybe_applied", "session_over"};
-    printf(",\"error\":{\"code\":%d,\"name\":", code);
-    json_write_text(stdout, pinfold_status_name(code));
-    fputs(",\"path\":", stdout);
-    json_write_text(stdout, path);
-    printf(",\"outcome\":\"%s\",\"op_index\":", OUTCOMES[outcome]);
-    if (op_index < 0)
-        fputs("null}", stdout);
-    else
-        printf("%d}", op_index);
-}
-
-static int by_name(const void *one, const void *other)
-{
-    return strcmp(*(const char *const *)one, *(const char *const *)other);
-}
-
-static void print_children(const pinfold_reply_t *reply)
-{
-    size_t count = pinfold_reply_child_count(reply);
-    const char **names = calloc(count + 1, sizeof *names);
-    if (names == NULL)
-        abort();
-    for (size_t i = 0; i < count; i++)
-        names[i] = pinfold_reply_child(reply, i);
-    qsort(names, count, sizeof *names, by_name);
-    fputs("\"names\":[", stdout);
-    for (size_t i = 0; i < count; i++) {
-        fputs(i == 0 ? "" : ",", stdout);
-        json_write_text(stdout, names[i]);
-    }
-    fputs("]", stdout);
-    free(names);
-}
-
-static void print_acl(const pinfold_reply_t *reply)
-{
-    fputs("\"acl\":[", stdout);
-    for (size_t i = 0; i < pinfold_reply_acl_count(reply); i++) {
-        pinfold_acl_t acl;
-        pinfold_reply_acl(reply, i, &acl);
-        printf("%s{\"perms\":%d,\"scheme\":", i == 0 ? "" : ",", acl.perms);
-        json_write_text(stdout, acl.scheme);
-        fputs(",\"id\":", stdout);
-        json_write_text(stdout, acl.id);
-        fputs("}", stdout);
-    }
-    fputs("]", stdout);
-}
-
-static void print_results(const pinfold_reply_t *reply)
-{
-    fputs("\"results\":[", stdout);
-    for (size_t i = 0; i < pinfold_reply_result_count(reply); i++) {
-        const char *path = pinfold_reply_result_path(reply, i);
-        pinfold_stat_t stat;
-        bool has_stat = pinfold_reply_result_stat(reply, i, &stat);
-        fputs(i == 0 ? "{" : ",{", stdout);
-        if (path != NULL) {
-            fputs("\"path\":", stdout);
-            json_write_text(stdout, path);
-        }
-        if (has_stat) {
-            fputs(path == NULL ? "\"stat\":" : ",\"stat\":", stdout);
-            print_stat(&stat);
-        }
-        fputs("}", stdout);
-    }
-    fputs("]", stdout);
-}
-
-static void print_data(const pinfold_reply_t *reply)
-{
-    size_t length;
-    const uint8_t *data = pinfold_reply_data(reply, &length);
-    fputs("\"data\":", stdout);
-    if (data == NULL)
-        fputs("null", stdout);
-    else
-        json_write(stdout, (const char *)data, length);
-}
-
-static void print_ok(const char *op, const pinfold_reply_t *reply)
-{
-    fputs(",\"ok\":{", stdout);
-    bool more = true;
-    if (strcmp(op, "create") == 0) {
-        fputs("\"path\":", stdout);
-        json_write_text(stdout, pinfold_reply_path(reply));
-    } else if (strcmp(op, "get") == 0) {
-        print_data(reply);
-    } else if (strcmp(op, "get_children") == 0) {
-        print_children(reply);
-    } else if (strcmp(op, "get_acl") == 0) {
-        print_acl(reply);
-    } else if (strcmp(op, "multi") == 0) {
-        print_results(reply);
-    } else {
-        more = false;
-    }
-    pinfold_stat_t stat;
-    if (pinfold_reply_stat(reply, &stat)) {
-        fputs(more ? ",\"stat\":" : "\"stat\":", stdout);
-        print_stat(&stat);
-    } else if (strcmp(op, "exists") == 0) {
-        fputs("\"stat\":null", stdout);
-    }
-    fputs("}", stdout);
-}
-
 static void on_reply(void *user_data, const pinfold_reply_t *reply)
 {
     const struct call *call = user_data;
     pinfold_status_t status = pinfold_reply_status(reply);
     begin(call->client);
     printf(",\"id\":%" PRId64, call->id);
-    if (status == PINFOLD_OK)
-        print_ok(call->op, reply);
-    else
+    if (status == PINFOLD_OK) {
+        print_ok(call->op, call->reads, reply);
+    } else {
+        fputs(",", stdout);
         print_error(status, pinfold_reply_error_path(reply), pinfold_reply_outcome(reply),
                     pinfold_reply_op_index(reply));
+    }
     end();
 }
 
 static void on_event(void *user_data, const pinfold_watch_event_t *event)
 {
     static const char *const KINDS[] = {
-        "unknown", "created", "deleted", "data_changed", "children_changed",
+        "unknown",
+        "created",
+        "deleted",
+        "data_changed",
+        "children_changed",
+        "data_watch_removed",
+        "child_watch_removed",
+        "persistent_watch_removed",
     };
     const struct call *call = user_data;
-    bool known = event->kind > 0 && event->kind <= PINFOLD_EVENT_CHILDREN_CHANGED;
+    bool known = event->kind > 0 && event->kind <= PINFOLD_EVENT_PERSISTENT_WATCH_REMOVED;
     begin(call->client);
     printf(",\"watch\":%" PRId64 ",\"event\":{\"kind\":\"%s\",\"path\":", call->id,
            KINDS[known ? event->kind : 0]);
@@ -221,14 +110,32 @@ static void on_closed(void *user_data)
 static int32_t mode_of(const char *name)
 {
     static const char *const MODES[] = {
-        "persistent", "ephemeral", "persistent_sequential", "ephemeral_sequential", "container",
+        "persistent",
+        "ephemeral",
+        "persistent_sequential",
+        "ephemeral_sequential",
+        "container",
+        "persistent_with_ttl",
+        "persistent_sequential_with_ttl",
     };
     if (name == NULL)
         return PINFOLD_CREATE_MODE_PERSISTENT;
-    for (int32_t i = 0; i < 5; i++)
+    for (int32_t i = 0; i < 7; i++)
         if (strcmp(MODES[i], name) == 0)
             return i;
     return -1;
+}
+
+static int32_t type_of(const struct json *args)
+{
+    static const char *const TYPES[] = {
+        "children", "data", "any", "persistent", "persistent_recursive",
+    };
+    const char *name = json_text(args, "watch_type");
+    for (int32_t i = 0; name != NULL && i < 5; i++)
+        if (strcmp(TYPES[i], name) == 0)
+            return PINFOLD_WATCH_TYPE_CHILDREN + i;
+    return PINFOLD_WATCH_TYPE_ANY;
 }
 
 /* The access control list of a call; NULL where none is given. */
@@ -277,8 +184,12 @@ static pinfold_multi_t *multi_of(const struct json *args)
         const char *data = data_of(op, &length);
         if (strcmp(name, "create") == 0) {
             pinfold_acl_t *acl = acl_of(op, &acl_count);
-            pinfold_multi_create(multi, path, data, length, mode_of(json_text(op, "mode")), acl,
-                                 acl_count);
+            int32_t mode = mode_of(json_text(op, "mode"));
+            int64_t ttl_ms = json_number(op, "ttl_ms", 0);
+            if (ttl_ms == 0)
+                pinfold_multi_create(multi, path, data, length, mode, acl, acl_count);
+            else
+                pinfold_multi_create_ttl(multi, path, data, length, mode, ttl_ms, acl, acl_count);
             free(acl);
         } else if (strcmp(name, "delete") == 0) {
             pinfold_multi_delete(multi, path, version);
@@ -321,9 +232,13 @@ static pinfold_status_t submit_write(struct client *client, const char *op,
     pinfold_acl_t *acl = acl_of(args, &acl_count);
     pinfold_status_t status;
     if (strcmp(op, "create") == 0) {
-        status = pinfold_client_create_async(handle, path, data, length,
-                                             mode_of(json_text(args, "mode")), acl, acl_count,
-                                             on_reply, call, free);
+        int32_t mode = mode_of(json_text(args, "mode"));
+        int64_t ttl_ms = json_number(args, "ttl_ms", 0);
+        status = ttl_ms == 0
+            ? pinfold_client_create_async(handle, path, data, length, mode, acl, acl_count,
+                                          on_reply, call, free)
+            : pinfold_client_create_ttl_async(handle, path, data, length, mode, ttl_ms, acl,
+                                              acl_count, on_reply, call, free);
     } else if (strcmp(op, "delete") == 0) {
         status = pinfold_client_delete_async(handle, path, version, on_reply, call, free);
     } else if (strcmp(op, "set") == 0) {
@@ -338,6 +253,27 @@ static pinfold_status_t submit_write(struct client *client, const char *op,
         pinfold_multi_free(multi);
     }
     free(acl);
+    return status;
+}
+
+static pinfold_status_t submit_multi_read(struct client *client, const struct json *args,
+                                          struct call *call)
+{
+    pinfold_multi_read_t *reads = pinfold_multi_read_new();
+    const struct json *ops = json_get(args, "ops");
+    size_t count = 0;
+    for (const struct json *op = ops == NULL ? NULL : ops->first; op != NULL; op = op->next) {
+        bool children = strcmp(json_text(op, "op"), "get_children") == 0;
+        if (children)
+            pinfold_multi_read_get_children(reads, json_text(op, "path"));
+        else
+            pinfold_multi_read_get(reads, json_text(op, "path"));
+        if (count + 1 < sizeof call->reads)
+            call->reads[count++] = children ? 'c' : 'd';
+    }
+    pinfold_status_t status =
+        pinfold_client_multi_read_async(client->handle, reads, on_reply, call, free);
+    pinfold_multi_read_free(reads);
     return status;
 }
 
@@ -367,6 +303,21 @@ static pinfold_status_t submit_read(struct client *client, const char *op,
         uint64_t ticket = ticket_of(client, json_number(args, "watch", 0));
         return pinfold_client_remove_watches_async(handle, ticket, on_reply, call, free);
     }
+    if (strcmp(op, "remove_all_watches") == 0)
+        return pinfold_client_remove_all_watches_async(handle, path, type_of(args), on_reply,
+                                                       call, free);
+    if (strcmp(op, "check_watches") == 0)
+        return pinfold_client_check_watches_async(handle, path, type_of(args), on_reply, call,
+                                                  free);
+    if (strcmp(op, "multi_read") == 0)
+        return submit_multi_read(client, args, call);
+    if (strcmp(op, "get_ephemerals") == 0)
+        return pinfold_client_get_ephemerals_async(handle, json_text(args, "prefix"), on_reply,
+                                                   call, free);
+    if (strcmp(op, "get_all_children_number") == 0)
+        return pinfold_client_get_all_children_number_async(handle, path, on_reply, call, free);
+    if (strcmp(op, "who_am_i") == 0)
+        return pinfold_client_who_am_i_async(handle, on_reply, call, free);
     const struct json *auth = json_get(args, "auth");
     return pinfold_client_add_auth_async(handle, json_text(args, "scheme"),
                                          auth == NULL ? NULL : auth->text,
@@ -395,7 +346,7 @@ static void submit(struct client *client, int64_t id, const char *op, const stru
         : submit_read(client, op, args, call, watch ? &watcher : NULL);
     if (status != PINFOLD_OK) {
         begin(client->name);
-        printf(",\"id\":%" PRId64, id);
+        printf(",\"id\":%" PRId64 ",", id);
         print_error(status, pinfold_last_path(), pinfold_last_outcome(), -1);
         end();
     } else if (watch) {

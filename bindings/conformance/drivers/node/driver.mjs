@@ -20,18 +20,30 @@ function call(name, id, op, args) {
   const session = clients.get(name);
   const watch = (event) =>
     emit({ client: name, watch: id, event: { kind: event.kind, path: event.path } });
-  const shown = (value) => (op === "add_watch" ? {} : show(value));
+  const shown = SHOWN[op] ?? show;
   submit(session, id, op, args, watch).then(
     (value) => emit({ client: name, id, ok: shown(value) }),
     (error) => emit({ client: name, id, error: failure(error) }),
   );
 }
 
+/** How the results of some operations are shown; the others tell by what they hold. */
+const SHOWN = {
+  add_watch: () => ({}),
+  get_ephemerals: (paths) => ({ paths }),
+  get_all_children_number: (count) => ({ count }),
+  who_am_i: (identities) => ({ identities }),
+};
+
 function submit({ client, watches }, id, op, args, watch) {
   const once = args.watch === true ? watch : undefined;
   switch (op) {
     case "create":
-      return client.create(args.path, args.data, { mode: args.mode, acl: args.acl });
+      return client.create(args.path, args.data, {
+        mode: args.mode,
+        acl: args.acl,
+        ttlMs: args.ttl_ms,
+      });
     case "delete":
       return client.delete(args.path, args.version);
     case "exists":
@@ -49,7 +61,19 @@ function submit({ client, watches }, id, op, args, watch) {
     case "sync":
       return client.sync(args.path);
     case "multi":
-      return client.multi(args.ops);
+      return client.multi(args.ops.map(({ ttl_ms: ttlMs, ...step }) => ({ ...step, ttlMs })));
+    case "multi_read":
+      return client.multiRead(args.ops);
+    case "get_ephemerals":
+      return client.getEphemerals(args.prefix);
+    case "get_all_children_number":
+      return client.getAllChildrenNumber(args.path);
+    case "who_am_i":
+      return client.whoAmI();
+    case "remove_all_watches":
+      return client.removeAllWatches(args.path, args.watch_type);
+    case "check_watches":
+      return client.checkWatches(args.path, args.watch_type);
     case "add_auth":
       return client.addAuth(args.scheme, args.auth);
     case "add_watch": {
@@ -94,6 +118,7 @@ function show(value) {
     if (name === "stat") shown.stat = stat(field);
     else if (name === "data") shown.data = field && field.toString();
     else if (name === "names") shown.names = [...field].sort();
+    else if (name === "error") shown.error = failure(field);
     else shown[name] = field;
   }
   return shown;

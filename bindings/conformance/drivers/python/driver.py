@@ -51,7 +51,7 @@ def step(op: dict[str, Any]) -> pinfold.MultiOp:
     path = op["path"]
     match op["op"]:
         case "create":
-            return pinfold.MultiOp.create(path, **data(op), **mode(op), **acl(op))
+            return pinfold.MultiOp.create(path, **data(op), **mode(op), **acl(op), **ttl(op))
         case "delete":
             return pinfold.MultiOp.delete(path, **version(op))
         case "set":
@@ -60,11 +60,34 @@ def step(op: dict[str, Any]) -> pinfold.MultiOp:
             return pinfold.MultiOp.check(path, **version(op))
 
 
+def ttl(args: dict[str, Any]) -> dict[str, Any]:
+    return {"ttl_ms": args["ttl_ms"]} if "ttl_ms" in args else {}
+
+
+def watch_type(args: dict[str, Any]) -> dict[str, Any]:
+    return {"watch_type": pinfold.WatchType(args["watch_type"])} if "watch_type" in args else {}
+
+
+def read(op: dict[str, Any]) -> pinfold.ReadOp:
+    """One read of a multi read."""
+    return getattr(pinfold.ReadOp, op["op"])(op["path"])
+
+
 def stat_fields(stat: pinfold.Stat | None) -> dict[str, Any] | None:
     if stat is None:
         return None
     wide = {name: str(getattr(stat, name)) for name in WIDE}
     return wide | {name: getattr(stat, name) for name in NARROW}
+
+
+def failure(error: pinfold.Error) -> dict[str, Any]:
+    return {
+        "code": error.code,
+        "name": error.name,
+        "path": error.path,
+        "outcome": error.outcome,
+        "op_index": error.op_index,
+    }
 
 
 def shape(op: str, value: Any) -> dict[str, Any]:
@@ -80,6 +103,16 @@ def shape(op: str, value: Any) -> dict[str, Any]:
         case pinfold.AclResult(entries, stat):
             listed = [entry._asdict() for entry in entries]
             return {"acl": listed, "stat": stat_fields(stat)}
+        case list() if op == "get_ephemerals":
+            return {"paths": value}
+        case list() if op == "who_am_i":
+            return {"identities": [identity._asdict() for identity in value]}
+        case list() if op == "":
+            return {"names": sorted(value)}
+        case int():
+            return {"count": value}
+        case pinfold.Error():
+            return {"error": failure(value)}
         case list():
             return {"results": [shape("", result) for result in value]}
         case pinfold.Stat():
@@ -123,14 +156,7 @@ class Session:
     def failed(self, number: int, error: BaseException) -> None:
         if not isinstance(error, pinfold.Error):
             raise error
-        what = {
-            "code": error.code,
-            "name": error.name,
-            "path": error.path,
-            "outcome": error.outcome,
-            "op_index": error.op_index,
-        }
-        emit({"client": self.name, "id": number, "error": what})
+        emit({"client": self.name, "id": number, "error": failure(error)})
 
     def submit(self, number: int, op: str, args: dict[str, Any]) -> asyncio.Future[Any]:
         def event(event: pinfold.WatchEvent) -> None:
@@ -141,7 +167,9 @@ class Session:
         watch = {"watch": event} if args.get("watch") is True else {}
         match op:
             case "create":
-                return client.create(args["path"], **data(args), **mode(args), **acl(args))
+                return client.create(
+                    args["path"], **data(args), **mode(args), **acl(args), **ttl(args)
+                )
             case "delete":
                 return client.delete(args["path"], **version(args))
             case "exists":
@@ -160,6 +188,18 @@ class Session:
                 return client.sync(args["path"])
             case "multi":
                 return client.multi([step(op) for op in args["ops"]])
+            case "multi_read":
+                return client.multi_read([read(op) for op in args["ops"]])
+            case "get_ephemerals":
+                return client.get_ephemerals(args["prefix"])
+            case "get_all_children_number":
+                return client.get_all_children_number(args["path"])
+            case "who_am_i":
+                return client.who_am_i()
+            case "remove_all_watches":
+                return client.remove_all_watches(args["path"], **watch_type(args))
+            case "check_watches":
+                return client.check_watches(args["path"], **watch_type(args))
             case "add_auth":
                 return client.add_auth(args["scheme"], args["auth"].encode())
             case "add_watch":

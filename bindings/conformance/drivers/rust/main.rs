@@ -54,8 +54,15 @@ fn default_timeout() -> u64 {
 /// Prints what one client sees, as it sees it: the ticket of a request is the id of its call.
 struct Printer {
     client: String,
-    closed: Mutex<bool>,
+    end: Mutex<End>,
     changed: Condvar,
+}
+
+/// A session may end before its client is closed; the last line comes after both.
+#[derive(Default)]
+struct End {
+    ended: bool,
+    closed: bool,
 }
 
 impl Printer {
@@ -69,10 +76,20 @@ impl Printer {
         self.print(json!({"id": id, "error": report::error(error)}));
     }
 
+    /// The session has ended, or the client was closed.
+    fn note(&self, note: impl FnOnce(&mut End)) {
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        note(&mut end);
+        if end.ended && end.closed {
+            self.print(json!({"closed": true}));
+            self.changed.notify_all();
+        }
+    }
+
     fn wait_closed(&self) {
-        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*closed {
-            closed = self.changed.wait(closed).unwrap_or_else(PoisonError::into_inner);
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        while !end.ended {
+            end = self.changed.wait(end).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -94,9 +111,7 @@ impl Sink for Printer {
     }
 
     fn closed(&self) {
-        self.print(json!({"closed": true}));
-        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_all();
+        self.note(|end| end.ended = true);
     }
 }
 
@@ -111,6 +126,11 @@ impl Session {
             Ok(request) => self.send(id, request),
             Err(text) => self.printer.print(json!({"id": id, "garbage": text})),
         }
+    }
+
+    fn close(&self) {
+        drop(self.client.close());
+        self.printer.note(|end| end.closed = true);
     }
 
     fn send(&self, id: u64, request: Request) {
@@ -133,7 +153,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         obey(command, &mut sessions)?;
     }
     for session in sessions.values() {
-        drop(session.client.close());
+        session.close();
     }
     for session in sessions.values() {
         session.printer.wait_closed();
@@ -147,9 +167,8 @@ fn obey(command: Command, sessions: &mut HashMap<String, Session>) -> Result<(),
             let mut options = Options::new(hosts);
             options.session_timeout = Duration::from_millis(session_timeout_ms);
             options.auth = auth.into_iter().map(|(scheme, auth)| (scheme, auth.into())).collect();
-            let closed = Mutex::new(false);
-            let name = client.clone();
-            let printer = Arc::new(Printer { client: name, closed, changed: Condvar::new() });
+            let (end, changed) = (Mutex::default(), Condvar::new());
+            let printer = Arc::new(Printer { client: client.clone(), end, changed });
             let sink: Arc<dyn Sink> = printer.clone();
             let session = Session { client: Client::start(options, Some(sink))?, printer };
             sessions.insert(client, session);
@@ -168,7 +187,7 @@ fn obey(command: Command, sessions: &mut HashMap<String, Session>) -> Result<(),
         }
         Command::Close { client } => {
             if let Some(session) = sessions.remove(&client) {
-                drop(session.client.close());
+                session.close();
             }
         }
         Command::Exit => {}
