@@ -7,6 +7,9 @@
 mod authentication;
 pub mod config;
 mod connection;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod door;
 pub mod embedded;
 mod error;
 mod execution;

@@ -25,6 +25,7 @@ mod demo;
 mod deny;
 mod examples;
 mod fault;
+mod fuzz;
 mod generate;
 mod languages;
 mod node;
@@ -66,6 +67,7 @@ commands! {
     Serve => serve,
     Sim => sim,
     Crash => crash,
+    Fuzz => fuzz,
     Examples => examples,
     Conformance => conformance,
     Clients => clients,

@@ -26,6 +26,7 @@ const PARTS: &[Part] = &[
     ("check", "formatting, tidy, generated files, clippy", &["check"]),
     ("deny", "licences and sources of the dependencies", &["deny"]),
     ("rust", "unit and integration tests of every crate", &[]),
+    ("fuzz", "every committed input through its fuzz target", &["fuzz", "--replay"]),
     ("python", "the Python package, its types, and its installation", &["py", "--test"]),
     ("node", "the Node package, its types, and its installation", &["node", "--test"]),
     ("c", "the C library, its header, and its installation", &["capi", "--test"]),

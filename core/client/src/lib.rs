@@ -7,6 +7,9 @@
 
 mod client;
 mod connector;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod door;
 mod error;
 mod event;
 mod hosts;

@@ -9,6 +9,9 @@
 //! [`Consensus::advance`] that wrote it, after exactly one append and one sync for the batch.
 
 mod consensus;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod door;
 mod logger;
 mod membership;
 mod message;
