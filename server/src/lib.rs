@@ -7,9 +7,6 @@
 mod authentication;
 pub mod config;
 mod connection;
-#[cfg(feature = "fuzz")]
-#[doc(hidden)]
-pub mod door;
 pub mod embedded;
 mod error;
 mod execution;
@@ -22,6 +19,9 @@ pub mod log_store;
 mod ordering;
 mod peers;
 mod pipeline;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod probe;
 mod reader;
 mod reply;
 mod request;

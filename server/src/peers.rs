@@ -17,7 +17,10 @@ use pinfold_replication::{NodeId, Outgoing};
 
 pub(crate) use formation::{Formation, form};
 pub(crate) use frame::{Forward, Frame};
+#[cfg(not(feature = "fuzz"))]
 use hello::Hello;
+#[cfg(feature = "fuzz")]
+pub(crate) use hello::{Answer, Hello};
 use link::Link;
 pub(crate) use reception::{Reception, receive};
 

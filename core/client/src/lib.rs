@@ -7,15 +7,15 @@
 
 mod client;
 mod connector;
-#[cfg(feature = "fuzz")]
-#[doc(hidden)]
-pub mod door;
 mod error;
 mod event;
 mod hosts;
 mod in_flight;
 mod options;
 mod pending;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod probe;
 mod request;
 mod sasl;
 mod session;

@@ -9,13 +9,13 @@
 //! [`Consensus::advance`] that wrote it, after exactly one append and one sync for the batch.
 
 mod consensus;
-#[cfg(feature = "fuzz")]
-#[doc(hidden)]
-pub mod door;
 mod logger;
 mod membership;
 mod message;
 mod node;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod probe;
 mod store;
 mod tail;
 mod translate;

@@ -229,7 +229,22 @@ fn members() -> Vec<Vec<u8>> {
     message.put_u32_le(4);
     message.put_slice(b"data");
     let several = Membership { voters: vec![1, 2, 3], learners: vec![4], ..Membership::single(1) };
-    vec![message, Membership::single(1).encode().to_vec(), several.encode().to_vec()]
+    let founders = several.encode();
+    let mut hello = b"PINFPEER".to_vec();
+    hello.put_u16_le(1);
+    [7_u64, 1, 2].into_iter().for_each(|number| hello.put_u64_le(number));
+    let mut answer = b"PINFPEER".to_vec();
+    answer.put_u16_le(1);
+    answer.put_u8(3);
+    answer.put_u64_le(7);
+    answer.put_u32_le(founders.len() as u32);
+    answer.put_slice(&founders);
+    let mut forward = vec![2];
+    [3_u64, 9].into_iter().for_each(|number| forward.put_u64_le(number));
+    forward.put_u32_le(3);
+    forward.put_slice(b"one");
+    let members = Membership::single(1).encode().to_vec();
+    vec![message, members, founders.to_vec(), hello, answer, forward]
 }
 
 fn settings() -> Vec<Vec<u8>> {
@@ -239,6 +254,8 @@ fn settings() -> Vec<Vec<u8>> {
                minSessionTimeout=4000\nautopurge.snapRetainCount=3\njute.maxbuffer=0xfffff\n";
     let flags = "-Xmx1g -Dzookeeper.DigestAuthenticationProvider.superDigest=super:abc= \
                  -Djute.maxbuffer=4194304 -Dzookeeper.snapCount=10";
+    let jaas = "/* users */ Server {\n  org.apache.zookeeper.server.auth.DigestLoginModule \
+                required\n  user_alice=\"secret\"; // one\n};\n";
     let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
     let response = "charset=utf-8,username=\"user\",realm=\"realm\",nonce=\"nonce\",nc=00000001,\
                     cnonce=\"c\",digest-uri=\"zookeeper/zk-sasl-md5\",maxbuf=65536,response=00,\
@@ -249,8 +266,9 @@ fn settings() -> Vec<Vec<u8>> {
         chosen(2, &chosen(1, pem.as_bytes())),
         chosen(2, &chosen(0, &[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 1])),
         chosen(2, &chosen(2, &[0x30, 0x82, 0, 4, 2, 1, 3, 0x30])),
-        chosen(3, response.as_bytes()),
-        chosen(3, b"user"),
+        chosen(3, jaas.as_bytes()),
+        chosen(4, response.as_bytes()),
+        chosen(4, b"user"),
     ]
 }
 

@@ -1,15 +1,15 @@
-//! What an operator gives: zoo.cfg, Java properties, stores of certificates; and the credentials
-//! of DIGEST-MD5, which come from a client.
+//! What an operator gives: zoo.cfg, Java properties, stores of certificates, JAAS files; and the
+//! credentials of DIGEST-MD5, which come from a client.
 
 use pinfold_proto::digest_md5;
 use pinfold_proto::keystore::{self, StoreKind};
-use pinfold_server::Config;
+use pinfold_server::{Config, probe};
 
 /// The first byte chooses.
 pub fn run(data: &[u8]) {
     let Some((choice, rest)) = data.split_first() else { return };
     let text = String::from_utf8_lossy(rest);
-    match choice % 4 {
+    match choice % 5 {
         0 => {
             if let Ok(config) = Config::parse(&text, "zoo.cfg") {
                 let (min, max) = config.session_timeouts_ms();
@@ -20,6 +20,9 @@ pub fn run(data: &[u8]) {
             let _ = Config::default().properties("flags", &text);
         }
         2 => store(rest),
+        3 => {
+            let _ = probe::jaas_users(&text);
+        }
         _ => credentials(rest),
     }
 }

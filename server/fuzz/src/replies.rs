@@ -1,7 +1,7 @@
 //! Everything that a client reads: the handshake's answer, headers, replies, events.
 
 use bytes::BytesMut;
-use pinfold_client::door;
+use pinfold_client::probe;
 use pinfold_proto::records::{ConnectResponse, ReplyHeader};
 use pinfold_proto::{MultiResponse, WatcherEvent, jute};
 
@@ -14,9 +14,9 @@ pub fn run(data: &[u8]) {
         response.encode(&mut out);
         assert_eq!(ConnectResponse::decode(&out).expect("what was written is read"), response);
     }
-    door::reply(chroot, data);
+    probe::reply(chroot, data);
     if let Ok((_, body)) = jute::from_bytes_prefix::<ReplyHeader>(data) {
-        door::reply(chroot, body);
+        probe::reply(chroot, body);
         let _ = jute::from_bytes::<WatcherEvent>(body);
     }
     if let Ok(response) = MultiResponse::decode(data) {

@@ -6,7 +6,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use pinfold_proto::FrameDecoder;
 use pinfold_proto::records::ConnectRequest;
-use pinfold_server::door::{self, Taken};
+use pinfold_server::probe::{self, Taken};
 use pinfold_state::{Body, Entry, StateMachine};
 
 const SESSION: i64 = 0x0100_0000_0000_0001;
@@ -26,7 +26,7 @@ pub fn run(data: &[u8]) {
         let (frame, more) = more.split_at(length);
         rest = more;
         handshake(frame);
-        let taken = door::request(&Bytes::copy_from_slice(frame), choice & 1 != 0);
+        let taken = probe::request(&Bytes::copy_from_slice(frame), choice & 1 != 0);
         if let Some(Taken::Write(body)) = taken {
             time_ms += 1;
             write(&mut machine, time_ms, body);

@@ -83,8 +83,10 @@ fn counters(page: &mut Page, shared: &Shared) {
         ("bytes_received_count", &statistics.received_bytes),
         ("large_requests_rejected", &statistics.large_requests_rejected),
         ("snapshot_error_count", &statistics.snapshot_errors),
+        ("unsuccessful_handshake", &statistics.handshakes_failed),
         ("connection_request_count", &statistics.handshakes),
         ("stale_sessions_expired", &statistics.sessions_expired),
+        ("tls_handshake_exceeded", &statistics.handshakes_exceeded),
     ];
     for (name, counter) in counters {
         page.line(name, counter.get());

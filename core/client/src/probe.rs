@@ -14,6 +14,10 @@ pub fn reply(chroot: &str, body: &[u8]) -> usize {
         ReplyKind::Acl,
         ReplyKind::Synced,
         ReplyKind::Multi,
+        ReplyKind::MultiRead,
+        ReplyKind::Ephemerals,
+        ReplyKind::Count,
+        ReplyKind::Identities,
         ReplyKind::Done,
     ];
     kinds.into_iter().filter(|kind| wire::decode(*kind, chroot, body).is_ok()).count()
