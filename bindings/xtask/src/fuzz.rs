@@ -97,7 +97,7 @@ fn replay() -> Fallible {
         command
     };
     step::run(cargo(&["fmt"]).args(["--", "--check"]))?;
-    let mut test = cargo(&["test", "--locked"]);
+    let mut test = cargo(&["test"]);
     // What is built in common is built once.
     let built = workspace::built()?;
     test.env("CARGO_TARGET_DIR", built.parent().unwrap_or(&built));
