@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use pinfold_proto::{ErrorCode, OpCode, Perms};
 use pinfold_replication::{Committed, Consensus};
-use pinfold_state::{Applied, Body, Entry, Outcome, StateMachine, TreeEvent, TreeEventKind, acl};
+use pinfold_state::{
+    Applied, Body, Entry, Exceeded, Outcome, StateMachine, TreeEvent, TreeEventKind, acl,
+};
 
 use crate::connection::{Connection, Served};
 use crate::error::ServerError;
@@ -77,6 +80,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             };
             let applied = state.apply(&entry);
             deliver(&shared, &applied.events, &mut after);
+            applied.exceeded.iter().for_each(|exceeded| tell_exceeded(&shared, exceeded));
             if applied.outcome == Outcome::Epoch {
                 self.open_stream(committed.term);
             }
@@ -245,6 +249,20 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             connection.kill();
         }
     }
+}
+
+/// Says so in the log; at most once a second, since who goes beyond a limit does it often.
+fn tell_exceeded(shared: &Shared, exceeded: &Exceeded) {
+    shared.statistics.quota_exceeded.add(1);
+    let now = shared.elapsed_ms();
+    let last = shared.quota_told_ms.load(Ordering::Relaxed);
+    if last != 0 && now - last < 1000 {
+        return;
+    }
+    shared.quota_told_ms.store(now.max(1), Ordering::Relaxed);
+    let Exceeded { path, what, would_be, limit, is_hard } = exceeded;
+    let kind = if *is_hard { "hard" } else { "soft" };
+    tracing::warn!("quota exceeded: {path} has {what} {would_be} over its {kind} limit {limit}");
 }
 
 fn deliver(shared: &Shared, events: &[TreeEvent], after: &mut Aftermath) {

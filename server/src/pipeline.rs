@@ -289,6 +289,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         let served = submission.connection.served();
         let entry = Entry {
             attachment: served.map(|served| served.attachment),
+            enforce_quota: self.shared.config.limits.enforce_quota,
             cxid: submission.xid,
             auth: submission.auth.to_vec(),
             ..Entry::internal(self.time_ms(), submission.connection.session_id(), body)

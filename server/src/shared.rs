@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) started: Instant,
     /// Who this server is at the moment; `None` while it cannot serve anybody.
     role: Mutex<Option<Role>>,
+    /// When a client's going beyond a quota was last told of; 0 for never.
+    pub(crate) quota_told_ms: AtomicI64,
     state: RwLock<StateMachine>,
     pipeline: Mutex<Sender<Message>>,
     next_connection: AtomicU64,
@@ -63,6 +65,7 @@ impl Shared {
             trace_mask: AtomicI64::new(DEFAULT_TRACE_MASK),
             started: Instant::now(),
             role: Mutex::new(None),
+            quota_told_ms: AtomicI64::new(0),
             state: RwLock::new(state),
             pipeline: Mutex::new(pipeline),
             next_connection: AtomicU64::new(1),

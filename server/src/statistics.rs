@@ -81,6 +81,8 @@ pub(crate) struct Statistics {
     pub(crate) handshakes_failed: Counter,
     /// TLS handshakes that were refused because there were too many at the same time.
     pub(crate) handshakes_exceeded: Counter,
+    /// Writes that went beyond a limit of a quota, or would have.
+    pub(crate) quota_exceeded: Counter,
     outstanding: AtomicI64,
 }
 
@@ -134,6 +136,7 @@ impl Statistics {
             &self.sessions_expired,
             &self.large_requests_rejected,
             &self.auth_failed,
+            &self.quota_exceeded,
             &self.handshakes_failed,
             &self.handshakes_exceeded,
         ];

@@ -72,6 +72,7 @@ impl ServerProcess {
         let mut child = Command::new("java")
             .args(["-Xmx512m", "-cp", &format!("{}/*", jars.display())])
             .arg("-Dzookeeper.extendedTypesEnabled=true")
+            .arg("-Dzookeeper.enforceQuota=true")
             .arg("-Dzookeeper.DigestAuthenticationProvider.superDigest=".to_owned() + SUPER)
             .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
             .arg(config)

@@ -9,6 +9,10 @@ use crate::codec::{self, CodecError, Reader};
 const FORMAT: u8 = 2;
 /// Of entries that name neither their origin nor their attachment. They are still read.
 const FORMAT_WITHOUT_ORIGIN: u8 = 1;
+/// A flag: the entry names an attachment.
+const ATTACHED: u8 = 1;
+/// A flag: hard limits of quotas count.
+const ENFORCE_QUOTA: u8 = 2;
 /// Where the time is.
 const TIME: std::ops::Range<usize> = 1..9;
 
@@ -27,6 +31,8 @@ pub struct Entry {
     /// The attachment of the session over which it asked; `None` for the server's own entries.
     /// What came over an earlier attachment than the latest is refused.
     pub attachment: Option<u32>,
+    /// Whether hard limits of quotas refuse what goes beyond them.
+    pub enforce_quota: bool,
     /// The client's request number.
     pub cxid: i32,
     /// The identities of the caller when it asked.
@@ -129,7 +135,16 @@ impl Entry {
     /// An entry of the server itself.
     pub fn internal(time_ms: i64, session_id: i64, body: Body) -> Entry {
         let origin = Origin::default();
-        Entry { time_ms, origin, session_id, attachment: None, cxid: 0, auth: Vec::new(), body }
+        Entry {
+            time_ms,
+            origin,
+            session_id,
+            attachment: None,
+            enforce_quota: false,
+            cxid: 0,
+            auth: Vec::new(),
+            body,
+        }
     }
 
     /// The time and the origin of an encoded entry, without decoding the rest.
@@ -149,7 +164,8 @@ impl Entry {
         out.put_u64_le(self.origin.server);
         out.put_u64_le(self.origin.sequence);
         out.put_i64_le(self.session_id);
-        out.put_u8(u8::from(self.attachment.is_some()));
+        let attached = if self.attachment.is_some() { ATTACHED } else { 0 };
+        out.put_u8(attached | if self.enforce_quota { ENFORCE_QUOTA } else { 0 });
         out.put_u32_le(self.attachment.unwrap_or_default());
         out.put_i32_le(self.cxid);
         codec::put_ids(&mut out, &self.auth);
@@ -198,14 +214,15 @@ impl Entry {
         let mut input = Reader::new(bytes);
         let (format, time_ms, origin) = head(&mut input)?;
         let session_id = input.i64()?;
-        let attachment = match format {
-            FORMAT => match (input.u8()?, input.u32()?) {
-                (0, 0) => None,
-                (1, number) => Some(number),
-                _ => return Err(input.invalid("the entry's attachment")),
-            },
-            _ => None,
+        let (flags, number) = match format {
+            FORMAT => (input.u8()?, input.u32()?),
+            _ => (0, 0),
         };
+        if flags & !(ATTACHED | ENFORCE_QUOTA) != 0 {
+            return Err(input.invalid("the entry's flags"));
+        }
+        let attachment = (flags & ATTACHED != 0).then_some(number);
+        let enforce_quota = flags & ENFORCE_QUOTA != 0;
         let cxid = input.i32()?;
         let auth = input.ids()?;
         let body = match input.u8()? {
@@ -223,7 +240,7 @@ impl Entry {
         if !input.is_empty() {
             return Err(input.invalid("the entry's end"));
         }
-        Ok(Entry { time_ms, origin, session_id, attachment, cxid, auth, body })
+        Ok(Entry { time_ms, origin, session_id, attachment, enforce_quota, cxid, auth, body })
     }
 }
 
@@ -373,7 +390,10 @@ mod tests {
             };
             let auth = vec![Id { scheme: "ip".into(), id: "::1".into() }];
             let origin = Origin { server: u64::MAX, sequence: 9 };
-            let entry = Entry { time_ms, origin, session_id: 5, attachment, cxid: -7, auth, body };
+            let enforce_quota = single;
+            let (session_id, cxid) = (5, -7);
+            let entry =
+                Entry { time_ms, origin, session_id, attachment, enforce_quota, cxid, auth, body };
             let bytes = entry.encode();
             prop_assert_eq!(Entry::peek(&bytes), Ok((time_ms, origin)));
             let stamped = Entry::stamp(&bytes, 77).unwrap();

@@ -8,6 +8,7 @@ use pinfold_proto::stat::Stat;
 use crate::acl::{AclList, AclPool};
 use crate::entry::{Body, Entry, Op};
 use crate::initial;
+use crate::quota::Exceeded;
 use crate::session::{Session, SessionTable};
 use crate::tree::Tree;
 
@@ -20,6 +21,8 @@ pub struct Applied {
     pub outcome: Outcome,
     /// What watchers get to hear, in order.
     pub events: Vec<TreeEvent>,
+    /// Limits of quotas that it went beyond, or would have.
+    pub exceeded: Vec<Exceeded>,
 }
 
 /// What came of one entry.
@@ -148,7 +151,9 @@ impl StateMachine {
             zxid: self.last_zxid,
             session_id: entry.session_id,
             auth: &entry.auth,
+            enforce_quota: entry.enforce_quota,
             events: Vec::new(),
+            exceeded: Vec::new(),
         };
         let outcome = match &entry.body {
             _ if self.has_moved(entry) => Outcome::Failed(ErrorCode::SessionMoved),
@@ -174,7 +179,7 @@ impl StateMachine {
             },
             Body::Multi(ops) => self.multi(&mut write, ops),
         };
-        Applied { zxid: write.zxid, outcome, events: write.events }
+        Applied { zxid: write.zxid, outcome, events: write.events, exceeded: write.exceeded }
     }
 
     fn next_zxid(&self, body: &Body) -> i64 {
@@ -228,7 +233,9 @@ pub(crate) struct Write<'a> {
     pub(crate) zxid: i64,
     pub(crate) session_id: i64,
     pub(crate) auth: &'a [pinfold_proto::acl::Id],
+    pub(crate) enforce_quota: bool,
     pub(crate) events: Vec<TreeEvent>,
+    pub(crate) exceeded: Vec<Exceeded>,
 }
 
 impl Write<'_> {

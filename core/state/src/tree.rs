@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::children::Children;
 use crate::node::{Node, Owner};
+use crate::quota::Quotas;
 
 /// Small enough that copying one shard never stops a writer, large enough to spread a big tree.
 const SHARDS: usize = 1024;
@@ -26,6 +27,7 @@ pub(crate) struct Tree {
     bytes: u64,
     ephemerals: BTreeMap<i64, BTreeSet<Arc<str>>>,
     collectable: BTreeSet<Arc<str>>,
+    quotas: Quotas,
     undo: Option<Vec<Replaced>>,
 }
 
@@ -64,6 +66,7 @@ impl Tree {
             bytes: 0,
             ephemerals: BTreeMap::new(),
             collectable: BTreeSet::new(),
+            quotas: Quotas::default(),
             undo: None,
         }
     }
@@ -92,6 +95,11 @@ impl Tree {
     /// Paths of container and TTL nodes.
     pub(crate) fn collectable(&self) -> &BTreeSet<Arc<str>> {
         &self.collectable
+    }
+
+    /// The nodes that have a quota.
+    pub(crate) fn quotas(&self) -> &Quotas {
+        &self.quotas
     }
 
     /// Adds a node under its parent's children. The caller has checked that the parent exists.
@@ -175,6 +183,9 @@ impl Tree {
         let size = |n: Option<&Node>| n.map_or(0, |n| (path.len() + n.data_length()) as u64);
         self.bytes = self.bytes + size(new) - size(old);
         self.nodes = self.nodes + usize::from(new.is_some()) - usize::from(old.is_some());
+        if new.is_some() != old.is_some() {
+            self.quotas.note(path, new.is_some());
+        }
         let (before, after) = (old.map_or(0, |n| n.owner), new.map_or(0, |n| n.owner));
         if before == after {
             return;

@@ -73,6 +73,8 @@ impl StateMachine {
         if matches!(parent.owner(), Owner::Session(_)) {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
+        let added = (1, wanted.data.map_or(0, <[u8]>::len) as i64);
+        self.check_quota(write, &full, added)?;
         let parent_acl = parent.acl.clone();
         let node = Node {
             data: wanted.data.map(Arc::from),
@@ -98,6 +100,8 @@ impl StateMachine {
                 parent.pzxid = write.zxid;
             }
         });
+        self.begin_stats(&path);
+        self.charge(&path, added);
         write.event(TreeEventKind::Created, &path, &own_acl);
         write.event(TreeEventKind::ChildrenChanged, &parent_path.into(), &parent_acl);
         Ok(OpOutcome::Created { path, stat })
@@ -128,6 +132,7 @@ impl StateMachine {
     pub(crate) fn remove(&mut self, write: &mut Write<'_>, path: &str) {
         let Ok(parent_path) = parent_of(path) else { return };
         let Some(node) = self.tree.remove(path, parent_path) else { return };
+        self.charge(path, (-1, -(node.data_length() as i64)));
         write.event(TreeEventKind::Deleted, &path.into(), &node.acl);
         let zxid = write.zxid;
         self.tree.update(parent_path, |parent| parent.pzxid = parent.pzxid.max(zxid));
@@ -147,6 +152,8 @@ impl StateMachine {
         paths::validate(path).map_err(|_| ErrorCode::BadArguments)?;
         let node = self.node(path)?;
         permit(node, Perms::WRITE, write)?;
+        let added = (0, data.map_or(0, <[u8]>::len) as i64 - node.data_length() as i64);
+        self.check_quota(write, path, added)?;
         let next = expect_version(node.version, version)?;
         self.tree.update(path, |node| {
             node.data = data.map(Arc::from);
@@ -154,6 +161,7 @@ impl StateMachine {
             node.mzxid = write.zxid;
             node.mtime_ms = write.time_ms;
         });
+        self.charge(path, added);
         let node = self.node(path)?;
         write.event(TreeEventKind::DataChanged, &path.into(), &node.acl);
         Ok(OpOutcome::Stat(node.stat()))

@@ -13,12 +13,14 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Largest frame a client may send, in bytes.
     pub frame_bytes: usize,
+    /// Whether hard limits of quotas refuse what goes beyond them.
+    pub enforce_quota: bool,
 }
 
 impl Default for Limits {
     /// For a server that listens on the loopback only.
     fn default() -> Limits {
-        Limits { connections_per_address: 0, frame_bytes: DEFAULT_MAX_FRAME }
+        Limits { connections_per_address: 0, frame_bytes: DEFAULT_MAX_FRAME, enforce_quota: false }
     }
 }
 
@@ -39,6 +41,7 @@ impl Limits {
                 // One request has to fit into one record of the log.
                 self.frame_bytes = setting.bytes(pinfold_storage::MAX_RECORD_DATA / 2)?;
             }
+            "enforceQuota" => self.enforce_quota = setting.is_true(),
             _ => return Ok(false),
         }
         Ok(true)

@@ -49,6 +49,7 @@ impl Target {
                 let listen = "127.0.0.1:0".to_owned();
                 let mut config = Config { listen, ..Config::default() };
                 let properties = "-Dzookeeper.extendedTypesEnabled=true \
+                     -Dzookeeper.enforceQuota=true \
                      -Dzookeeper.DigestAuthenticationProvider.superDigest=\
                      super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
                 config.properties("test", properties).unwrap();
