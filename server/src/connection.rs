@@ -1,12 +1,14 @@
 //! One client's connection: requests in, answers and events out, each in order.
 
+mod batch;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use pinfold_proto::{ErrorCode, FrameDecoder, Id, OpCode};
+use pinfold_proto::{ErrorCode, FrameDecoder, Id};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -24,6 +26,7 @@ use crate::sessions::Activity;
 use crate::shared::{Shared, lock};
 use crate::statistics::{Answer, Traffic};
 use crate::tls::{Failure, Secured};
+use batch::Batch;
 
 /// Bytes that may wait for one connection before no more is read from it.
 const BACKLOG_BYTES: usize = 8 << 20;
@@ -530,76 +533,5 @@ impl<R> Input<R> {
                 RequestBody::Ordered(Ordered::RefuseSasl(error))
             }
         }
-    }
-}
-
-/// What was taken from the socket at once.
-struct Batch {
-    received: Instant,
-    frames: u64,
-    bytes: u64,
-    submissions: Vec<Submission>,
-    /// Answers that have been appended.
-    sent: u64,
-    reads: u64,
-    last_read: Option<Answer>,
-}
-
-impl Batch {
-    fn new() -> Batch {
-        let (received, submissions, last_read) = (Instant::now(), Vec::new(), None);
-        Batch { received, frames: 0, bytes: 0, submissions, sent: 0, reads: 0, last_read }
-    }
-
-    /// A read was answered.
-    fn read(&mut self, answer: Answer) {
-        self.sent += 1;
-        if answer.operation != Some(OpCode::Auth) {
-            self.reads += 1;
-            self.last_read = Some(answer);
-        }
-    }
-}
-
-impl Submission {
-    /// Counts the answer, if there was one, and lets everything go out; what waits behind this
-    /// request goes on.
-    pub(crate) fn finish(&self, shared: &Shared, answer: Option<Answer>, now: Instant) {
-        let connection = &self.connection;
-        connection.ordered_done(self.bytes);
-        connection.traffic.ended();
-        shared.statistics.ended();
-        if let Some(answer) = answer {
-            connection.count_sent(shared, 1);
-            if self.operation != Some(OpCode::Auth) {
-                let took_ms = now.saturating_duration_since(self.received).as_millis() as u64;
-                let now_ms = shared.milliseconds(now);
-                connection.traffic.answered(1, answer, took_ms, now_ms);
-                shared.statistics.answered(self.is_write(), took_ms);
-            }
-        }
-        connection.flush();
-    }
-
-    fn is_write(&self) -> bool {
-        use OpCode::{
-            CloseSession, Create, Create2, CreateContainer, CreateTtl, Delete, Multi, Reconfig,
-            SetAcl, SetData,
-        };
-        matches!(
-            self.operation,
-            Some(
-                CloseSession
-                    | Create
-                    | Create2
-                    | CreateContainer
-                    | CreateTtl
-                    | Delete
-                    | Multi
-                    | Reconfig
-                    | SetAcl
-                    | SetData
-            )
-        )
     }
 }
