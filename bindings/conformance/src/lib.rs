@@ -11,3 +11,4 @@ pub mod pattern;
 pub mod process;
 pub mod relay;
 pub mod runner;
+pub mod wire;
