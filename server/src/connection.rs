@@ -12,11 +12,10 @@ use pinfold_proto::{ErrorCode, FrameDecoder, Id};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
 use crate::authentication;
 use crate::handshake;
-use crate::listener::Door;
+use crate::listener::{self, Door};
 use crate::pipeline::{Message, Submission};
 use crate::reader;
 use crate::reply;
@@ -25,7 +24,6 @@ use crate::sasl::{Exchange, Step};
 use crate::sessions::Activity;
 use crate::shared::{Shared, lock};
 use crate::statistics::{Answer, Traffic};
-use crate::tls::{Failure, Secured};
 use batch::Batch;
 
 /// Bytes that may wait for one connection before no more is read from it.
@@ -33,8 +31,6 @@ const BACKLOG_BYTES: usize = 8 << 20;
 /// A client that lets this many bytes of answers and events pile up is cut off; its session
 /// stays, and it can come back.
 const OUTPUT_LIMIT: usize = 1 << 30;
-/// What a client that speaks TLS sends first.
-const TLS_HANDSHAKE: u8 = 0x16;
 /// What the answer to a read is expected to weigh before the first one is known.
 const FIRST_GUESS: usize = 16 << 10;
 /// Most bytes of identities of one connection; each of its writes carries them into the log.
@@ -120,7 +116,7 @@ impl Connection {
     }
 
     /// Adds identities; false when the connection would have too many bytes of them.
-    fn add_auth(&self, ids: &[Id]) -> bool {
+    pub(crate) fn add_auth(&self, ids: &[Id]) -> bool {
         let mut auth = lock(&self.auth);
         let all = Arc::make_mut(&mut auth);
         for id in ids {
@@ -232,7 +228,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     let connection = Arc::new(Connection::new(id, peer, auth));
     lock(&shared.connections).insert(id, connection.clone());
     tokio::select! {
-        () = enter(&shared, &connection, stream, door) => {}
+        () = listener::enter(&shared, &connection, stream, door) => {}
         () = connection.killed.notified() => {}
     }
     connection.kill();
@@ -241,53 +237,13 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     let _ = shared.pipeline().send(Message::Gone(connection));
 }
 
-/// Shakes hands over TLS where that is spoken, then lets the client speak.
-async fn enter(shared: &Shared, connection: &Arc<Connection>, stream: TcpStream, door: Door) {
-    let is_secure = match door {
-        Door::Plain => false,
-        Door::Secure => true,
-        Door::Either => match begins_with_tls(&stream).await {
-            Some(is_tls) => is_tls,
-            None => return,
-        },
-    };
-    let Some(tls) = shared.gate.tls.as_ref().filter(|_| is_secure) else {
-        let (input, output) = stream.into_split();
-        return converse(shared, connection, input, output).await;
-    };
-    let peer = connection.peer;
-    match tls.accept(stream).await {
-        Ok(Secured { stream, subject }) => {
-            if let Some(subject) = subject {
-                tracing::debug!(%peer, subject, "the client has shown a certificate");
-                connection.add_auth(&authentication::of_certificate(&shared.config, subject));
-            }
-            let (input, output) = tokio::io::split(stream);
-            converse(shared, connection, input, output).await;
-        }
-        Err(Failure::TooMany) => {
-            shared.statistics.handshakes_exceeded.add(1);
-            tracing::warn!(%peer, "refused: too many TLS handshakes at the same time");
-        }
-        Err(Failure::Failed(reason)) => {
-            shared.statistics.handshakes_failed.add(1);
-            shared.statistics.auth_failed.add(1);
-            tracing::warn!(%peer, reason, "TLS handshake failed");
-        }
-    }
-}
-
-/// Looks at the first byte and leaves it there; nothing when none comes.
-async fn begins_with_tls(stream: &TcpStream) -> Option<bool> {
-    let mut first = [0];
-    match timeout(handshake::PATIENCE, stream.peek(&mut first)).await {
-        Ok(Ok(1)) => Some(first == [TLS_HANDSHAKE]),
-        _ => None,
-    }
-}
-
-async fn converse<R, W>(shared: &Shared, connection: &Arc<Connection>, input: R, output: W)
-where
+/// Lets the client speak until it ends.
+pub(crate) async fn converse<R, W>(
+    shared: &Shared,
+    connection: &Arc<Connection>,
+    input: R,
+    output: W,
+) where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {

@@ -3,6 +3,7 @@
 //! Server and client take the same files, so the reader is in what both import. It works on bytes
 //! in memory and knows nothing of TLS: certificates and keys come out as DER.
 
+mod elliptic;
 mod jks;
 mod pem;
 mod pkcs12;
@@ -71,6 +72,17 @@ pub struct Identity {
     pub key: Vec<u8>,
 }
 
+impl Identity {
+    fn completed(self) -> Identity {
+        let Identity { chain, key } = self;
+        let key = match chain.first() {
+            Some(own) => elliptic::completed(key, own),
+            None => key,
+        };
+        Identity { chain, key }
+    }
+}
+
 impl std::fmt::Debug for Identity {
     /// Without the key, which must not get into a log.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -107,7 +119,7 @@ fn contents(kind: StoreKind, bytes: &[u8], password: &str) -> Result<Contents, S
 pub fn identity(kind: StoreKind, bytes: &[u8], password: &str) -> Result<Identity, StoreError> {
     match contents(kind, bytes, password)?.identities.into_iter().next() {
         Some(identity) if identity.chain.is_empty() => refuse("it has a key, but no certificate"),
-        Some(identity) => Ok(identity),
+        Some(identity) => Ok(identity.completed()),
         None => refuse("it has no private key"),
     }
 }
@@ -124,7 +136,7 @@ pub fn identity_of_parts(
     let chain = pem::certificates(certificates)?;
     match pem::key(key, password)? {
         _ if chain.is_empty() => refuse("it has no certificate"),
-        Some(key) => Ok(Identity { chain, key }),
+        Some(key) => Ok(Identity { chain, key }.completed()),
         None => refuse("it has no private key"),
     }
 }

@@ -61,6 +61,8 @@ fn gauges(page: &mut Page, shared: &Shared) {
     page.line("connection_drop_probability", "0.0");
     page.line("watch_count", watches);
     page.line("auth_failed_count", statistics.auth_failed.get());
+    page.line("unsuccessful_handshake", statistics.handshakes_failed.get());
+    page.line("tls_handshake_exceeded", statistics.handshakes_exceeded.get());
     page.line("min_latency", statistics.latency.min());
     if let Some(most) = environment::most_files() {
         page.line("max_file_descriptor_count", most);
