@@ -466,7 +466,10 @@ impl<R> Input<R> {
         let connection = &self.connection;
         let (peer, session) = (connection.peer, connection.session_id());
         let Some(users) = &shared.gate.users else {
-            return RequestBody::Refused(ErrorCode::Unimplemented);
+            // What ZooKeeper says; its clients take it for what it is, and give up. With an error
+            // they would come back again and again.
+            tracing::warn!(%peer, "a client wants SASL, of which no user is configured");
+            return RequestBody::Read(Read::SaslStep(None));
         };
         let answer = |text: String| RequestBody::Read(Read::SaslStep(Some(text.into())));
         match self.sasl.step(users, token) {

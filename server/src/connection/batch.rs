@@ -29,7 +29,7 @@ impl Batch {
     /// A read was answered.
     pub(super) fn read(&mut self, answer: Answer) {
         self.sent += 1;
-        if answer.operation != Some(OpCode::Auth) {
+        if answer.operation.is_none_or(|op| !matches!(op, OpCode::Auth | OpCode::Sasl)) {
             self.reads += 1;
             self.last_read = Some(answer);
         }
@@ -46,7 +46,7 @@ impl Submission {
         shared.statistics.ended();
         if let Some(answer) = answer {
             connection.count_sent(shared, 1);
-            if self.operation != Some(OpCode::Auth) {
+            if self.operation.is_none_or(|op| !matches!(op, OpCode::Auth | OpCode::Sasl)) {
                 let took_ms = now.saturating_duration_since(self.received).as_millis() as u64;
                 let now_ms = shared.milliseconds(now);
                 connection.traffic.answered(1, answer, took_ms, now_ms);
