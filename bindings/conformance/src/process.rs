@@ -65,8 +65,22 @@ impl ServerProcess {
     /// # Errors
     /// It did not start.
     pub fn zookeeper(jars: &Path, folder: &Path, port: u16) -> Result<ServerProcess, String> {
+        ServerProcess::zookeeper_with(jars, folder, port, "", &[])
+    }
+
+    /// The same with further lines of its zoo.cfg and arguments of Java.
+    ///
+    /// # Errors
+    /// It did not start.
+    pub fn zookeeper_with(
+        jars: &Path,
+        folder: &Path,
+        port: u16,
+        settings: &str,
+        java: &[OsString],
+    ) -> Result<ServerProcess, String> {
         let port = if port == 0 { free_port()? } else { port };
-        let config = write_config(folder, port)?;
+        let config = write_config(folder, port, settings)?;
         let log = std::fs::File::create(folder.join("server.log")).map_err(|e| e.to_string())?;
         let errors = log.try_clone().map_err(|error| error.to_string())?;
         let mut child = Command::new("java")
@@ -74,6 +88,7 @@ impl ServerProcess {
             .arg("-Dzookeeper.extendedTypesEnabled=true")
             .arg("-Dzookeeper.enforceQuota=true")
             .arg("-Dzookeeper.DigestAuthenticationProvider.superDigest=".to_owned() + SUPER)
+            .args(java)
             .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
             .arg(config)
             .stdin(Stdio::null())
@@ -139,14 +154,14 @@ fn free_port() -> Result<u16, String> {
     listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
 }
 
-fn write_config(folder: &Path, port: u16) -> Result<PathBuf, String> {
+fn write_config(folder: &Path, port: u16, settings: &str) -> Result<PathBuf, String> {
     let write = || {
         std::fs::create_dir_all(folder.join("data"))?;
         let path = folder.join("zoo.cfg");
         let text = format!(
             "tickTime=2000\ndataDir={}/data\nclientPort={port}\nclientPortAddress=127.0.0.1\n\
              admin.enableServer=false\n4lw.commands.whitelist=*\nmaxClientCnxns=0\n\
-             extendedTypesEnabled=true\n",
+             extendedTypesEnabled=true\n{settings}",
             folder.display()
         );
         std::fs::write(&path, text)?;

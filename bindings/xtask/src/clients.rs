@@ -3,6 +3,8 @@
 //! Each tells its story (`bindings/conformance/clients`) to Pinfold and to Apache ZooKeeper, and
 //! what it prints has to be the committed text both times.
 
+mod secured;
+
 use crate::fault::Doing;
 use crate::{Fallible, Fault, cache, oracle, step, workspace};
 use pinfold_conformance::process::ServerProcess;
@@ -10,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Run kazoo, libzookeeper_mt and zkCli against Pinfold and against Apache ZooKeeper
+/// Run kazoo, libzookeeper_mt, zkCli, and clients with TLS and SASL, against both servers
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Take what they print against Apache ZooKeeper as the expected text
@@ -49,6 +51,7 @@ pub(crate) fn run(args: Args) -> Fallible {
         let server = ServerProcess::pinfold(&binary, data.path(), 0).map_err(Fault::new)?;
         tell_all(&stories, "pinfold", server.address(), false, &mut failed);
     }
+    secured::tell_all(args.only.as_deref(), args.accept, &mut failed);
     if failed.is_empty() { Ok(()) } else { Err(Fault::new(failed.join("\n"))) }
 }
 
