@@ -34,7 +34,7 @@ pub(crate) fn check(
     known: &[Id],
 ) -> Result<Vec<Id>, ErrorCode> {
     match packet.scheme.as_str() {
-        "digest" => {
+        "digest" if !config.authentication.digest_disabled => {
             let bytes = packet.auth.as_deref().ok_or(ErrorCode::AuthFailed)?;
             let text = std::str::from_utf8(bytes).map_err(|_| ErrorCode::AuthFailed)?;
             let id = digest_id(text);

@@ -170,7 +170,7 @@ impl Config {
         let area = self.limits.set(setting)?
             || self.ensemble.set(setting)?
             || self.four_letter_words.set(setting)
-            || self.authentication.set(setting)
+            || self.authentication.set(setting)?
             || self.tls.set(setting)?
             || self.sasl.set(setting)?;
         if area {
@@ -257,6 +257,8 @@ mod tests {
         let texts = [
             "server.1=a:2888:3888\nserver.1=b:2888:3888\n",
             "\nssl.crl=true\n",
+            "\nsslQuorum=true\n",
+            "\nDigestAuthenticationProvider.digestAlg=SHA-256\n",
             "\nssl.clientAuth=maybe\n",
             "\nssl.enabledProtocols=SSLv3\n",
             "\nsecureClientPort=x\n",

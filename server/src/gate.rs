@@ -18,9 +18,10 @@ pub(crate) struct Gate {
     pub(crate) schemes: Schemes,
 }
 
-/// The schemes that only some servers offer in ACLs.
+/// The schemes that not every server offers in ACLs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schemes {
+    digest: bool,
     sasl: bool,
     x509: bool,
 }
@@ -33,7 +34,11 @@ impl Gate {
     pub(crate) fn load(config: &Config) -> Result<Gate, ServerError> {
         let provided = |name: &str| config.sasl.providers.contains(name);
         let tls = Tls::load(&config.tls)?;
-        let schemes = Schemes { sasl: provided("sasl"), x509: tls.is_some() || provided("x509") };
+        let schemes = Schemes {
+            digest: !config.authentication.digest_disabled,
+            sasl: provided("sasl"),
+            x509: tls.is_some() || provided("x509"),
+        };
         let enforced = config.sasl.enforced_schemes();
         if let Some(enforced) = &enforced {
             let refused = |value: &str, reason: &str| ServerError::Setting {
@@ -65,9 +70,10 @@ impl Gate {
 impl Schemes {
     fn have(self, scheme: &str) -> bool {
         match scheme {
+            "digest" => self.digest,
             "sasl" => self.sasl,
             "x509" => self.x509,
-            _ => matches!(scheme, "digest" | "ip"),
+            _ => scheme == "ip",
         }
     }
 
@@ -77,7 +83,7 @@ impl Schemes {
     pub(crate) fn screen(self, list: &mut [Acl]) {
         for acl in list {
             let scheme = &mut acl.id.scheme;
-            if matches!(scheme.as_str(), "sasl" | "x509") && !self.have(scheme) {
+            if matches!(scheme.as_str(), "digest" | "sasl" | "x509") && !self.have(scheme) {
                 scheme.push_str(": not offered");
             }
         }

@@ -40,13 +40,19 @@ Settings come from, each over the one before:
 Examples:
   pinfold serve
   pinfold serve --listen 0.0.0.0:2181 --data-dir /var/lib/pinfold
-  pinfold serve --config /etc/zookeeper/zoo.cfg -Djute.maxbuffer=4194304";
+  pinfold serve --config /etc/zookeeper/zoo.cfg -Djute.maxbuffer=4194304
+  pinfold serve --listen-secure 0.0.0.0:2281 -Dssl.keyStore.location=server.pem \\
+      -Dssl.trustStore.location=clients.pem
+  pinfold serve -Djava.security.auth.login.config=jaas.conf";
 
 #[derive(Debug, Args)]
 struct Serve {
     /// Address to listen on, as HOST:PORT; port 0 takes a free one [default: 127.0.0.1:2181].
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    /// Address that takes TLS alone, as HOST:PORT; needs -Dssl.keyStore.location=FILE.
+    #[arg(long, value_name = "ADDR")]
+    listen_secure: Option<String>,
     /// Directory of the log and the snapshots; made if it is not there [default: ./pinfold-data].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -93,6 +99,9 @@ fn settings(serve: &Serve) -> Result<Config, ServerError> {
     if let Some(listen) = &serve.listen {
         config.listen = listen.clone();
     }
+    if let Some(listen) = &serve.listen_secure {
+        config.tls.listen = Some(listen.clone());
+    }
     if let Some(data_dir) = &serve.data_dir {
         config.data_dir = data_dir.clone();
     }
@@ -136,6 +145,9 @@ fn run(serve: &Serve) -> Result<(), ServerError> {
     // Whoever started us may have gone; that is no reason to stop.
     let mut stdout = std::io::stdout();
     let _ = writeln!(stdout, "pinfold: serving on {}", server.address());
+    if let Some(secure) = server.secure_address() {
+        let _ = writeln!(stdout, "pinfold: serving TLS on {secure}");
+    }
     let _ = stdout.flush();
     runtime.block_on(async {
         tokio::select! {

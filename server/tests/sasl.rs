@@ -218,6 +218,16 @@ fn another_scheme_may_be_required() {
 }
 
 #[test]
+fn the_digest_scheme_may_be_turned_off() {
+    let off = ("zookeeper.DigestAuthenticationProvider.enabled", "false");
+    let server = Server::builder().property(off.0, off.1).unwrap().start().unwrap();
+    let mut wire = Wire::connect(&server.address());
+    let write = create("/a", "digest", "a:b");
+    assert_eq!(wire.code(OpCode::Create, &write), ErrorCode::InvalidAcl);
+    assert_eq!(wire.auth("digest", "a:b"), Some(ErrorCode::AuthFailed));
+}
+
+#[test]
 fn what_cannot_be_enforced_or_read_keeps_the_server_from_starting() {
     let start = |properties: &[(&str, &str)]| {
         let mut builder = Server::builder();

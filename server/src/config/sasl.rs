@@ -95,8 +95,11 @@ impl Sasl {
                 let schemes = setting.value.split(',').map(|scheme| scheme.trim().to_owned());
                 self.enforced_schemes = schemes.filter(|scheme| !scheme.is_empty()).collect();
             }
+            "quorum.auth.enableSasl" if setting.is_true() => {
+                return Err(setting.refused("servers do not speak SASL to each other"));
+            }
             "sessionRequireClientSASLAuth" => self.client_sasl_required = setting.is_true(),
-            // ZooKeeper before 3.6 had this one.
+            // ZooKeeper before 3.7 had this one.
             "requireClientAuthScheme" if setting.value == "sasl" => {
                 self.client_sasl_required = true
             }

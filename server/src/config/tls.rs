@@ -135,6 +135,11 @@ impl Tls {
                 let reason = "not supported; starting all the same would let in whom it keeps out";
                 return Err(setting.refused(reason));
             }
+            "sslQuorum" if setting.is_true() => {
+                let reason = "servers speak to each other without TLS; keep that network closed, \
+                              and take this line out";
+                return Err(setting.refused(reason));
+            }
             "ssl.context.supplier.class" => {
                 return Err(setting.refused("Java classes cannot be loaded"));
             }
@@ -143,8 +148,13 @@ impl Tls {
             | "ssl.ocsp"
             | "ssl.allowReverseDnsLookup"
             | "ssl.sslProvider"
+            | "sslQuorum"
+            | "portUnification"
+            | "sslQuorumReloadCertFiles"
             // The only implementation there is does all that ZooKeeper's two do.
             | "serverCnxnFactory" => {}
+            // They are for what sslQuorum turns on.
+            _ if name.starts_with("ssl.quorum.") => {}
             _ => return Ok(false),
         }
         Ok(true)
