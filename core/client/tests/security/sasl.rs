@@ -1,6 +1,12 @@
 //! SASL: proved at every connection, before anything else is said.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use bytes::{Bytes, BytesMut};
 use pinfold_client::{Acl, Client, CreateMode, ErrorCode, Id, Options, Perms, Sasl, SessionState};
+use pinfold_proto::records::{ConnectResponse, ReplyHeader, RequestHeader, SetSaslResponse};
+use pinfold_proto::{frame, jute};
 use pinfold_server::embedded::Server;
 use tempfile::TempDir;
 
@@ -91,4 +97,63 @@ async fn where_sasl_is_required_a_client_without_is_told_so() {
 fn passwords_stay_out_of_logs() {
     let options = with_sasl(String::new(), "bob", "secret");
     assert!(!format!("{options:?}").contains("secret"));
+}
+
+/// Accepts one connection, gives it a session, and answers each SASL step with what is said here,
+/// whatever it was.
+fn impostor(steps: Vec<(i32, Option<&'static str>)>) -> (String, std::thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let thread = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut frame = || {
+            let mut length = [0; 4];
+            socket.read_exact(&mut length).unwrap();
+            let mut body = vec![0; u32::from_be_bytes(length) as usize];
+            socket.read_exact(&mut body).unwrap();
+            (socket.try_clone().unwrap(), body)
+        };
+        let (mut out, _) = frame();
+        let session = ConnectResponse {
+            protocol_version: 0,
+            timeout_ms: 10_000,
+            session_id: 1,
+            password: Some(Bytes::from_static(&[1; 16])),
+            read_only: Some(false),
+        };
+        let mut body = BytesMut::new();
+        session.encode(&mut body);
+        out.write_all(&frame::frame(&body)).unwrap();
+        for (err, token) in steps {
+            let (mut out, body) = frame();
+            let (header, _) = jute::from_bytes_prefix::<RequestHeader>(&body).unwrap();
+            let token = token.map(|text| Bytes::from_static(text.as_bytes()));
+            let mut answer = BytesMut::new();
+            jute::write(&mut answer, &ReplyHeader { xid: header.xid, zxid: 0, err });
+            jute::write(&mut answer, &SetSaslResponse { token });
+            out.write_all(&frame::frame(&answer)).unwrap();
+        }
+    });
+    (address, thread)
+}
+
+#[tokio::test]
+async fn a_server_has_to_know_the_password_too() {
+    const CHALLENGE: &str = "realm=\"zk-sasl-md5\",nonce=\"n\",charset=utf-8,algorithm=md5-sess";
+    let cases = [
+        (vec![(0, Some(CHALLENGE)), (0, Some("rspauth=00000000000000000000000000000000"))], "know"),
+        (vec![(0, Some(CHALLENGE)), (0, None)], "no proof"),
+        (vec![(0, Some(CHALLENGE)), (-115, None)], "AUTH_FAILED"),
+        (vec![(0, Some("nonsense"))], "without a value"),
+        (vec![(0, Some("nonce=\"n\",algorithm=md5-sess,qop=\"auth-conf\""))], "auth-conf"),
+        (vec![(0, None)], "no users"),
+        (vec![(-6, None)], "no SASL"),
+    ];
+    for (steps, reason) in cases {
+        let (address, thread) = impostor(steps);
+        let error = Client::connect(with_sasl(address, "bob", "secret")).await.unwrap_err();
+        assert!(error.is(ErrorCode::AuthFailed), "{error}");
+        assert!(error.message().contains(reason), "{reason}: {error}");
+        thread.join().unwrap();
+    }
 }
