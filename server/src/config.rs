@@ -14,6 +14,7 @@ use std::time::Duration;
 pub use authentication::Authentication;
 pub use ensemble::{Ensemble, Member};
 pub use limits::Limits;
+pub(crate) use sasl::DEFAULT_SECTION;
 pub use sasl::Sasl;
 use setting::Setting;
 pub use tls::{ClientAuth, StoreFile, Tls};

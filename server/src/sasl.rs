@@ -6,7 +6,7 @@ use pinfold_proto::Id;
 use pinfold_proto::digest_md5::{self, DigestError, SERVER, SERVICE};
 use pinfold_state::acl::SUPER_SCHEME;
 
-use crate::config::Sasl as Settings;
+use crate::config::{DEFAULT_SECTION, Sasl as Settings};
 use crate::error::ServerError;
 use crate::jaas;
 
@@ -27,14 +27,20 @@ impl Users {
     /// Reads the JAAS file; nothing when there is none, or when the settings forbid MD5.
     ///
     /// # Errors
-    /// A file that cannot be read or has no such section.
+    /// A file that cannot be read, or has no such section though that was asked for.
     pub(crate) fn load(settings: &Settings) -> Result<Option<Users>, ServerError> {
         let Some(path) = &settings.jaas_file else { return Ok(None) };
         let refused = |reason: String| ServerError::Jaas { path: path.clone(), reason };
         let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
         let section = &settings.section;
         let Some(mut passwords) = jaas::users(&text, section).map_err(refused)? else {
-            return Err(refused(format!("there is no section {section}")));
+            let reason = format!("there is no section {section}");
+            if settings.is_required() || section != DEFAULT_SECTION {
+                return Err(refused(reason));
+            }
+            // ZooKeeper takes it for a file that is about somebody else.
+            tracing::warn!("the JAAS file {}: {reason}: no SASL", path.display());
+            return Ok(None);
         };
         if let (Some(password), Some(known)) =
             (&settings.super_password, passwords.get_mut("super"))

@@ -2,6 +2,7 @@
 
 mod subject;
 mod verifier;
+mod version1;
 
 use std::io;
 use std::net::IpAddr;
@@ -17,9 +18,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::server::{NoClientAuth, ParsedCertificate, WebPkiClientVerifier};
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{
-    Error as RustlsError, InvalidMessage, RootCertStore, ServerConfig, SupportedProtocolVersion,
-    client::verify_server_name, server::danger::ClientCertVerifier, version,
+    Error as RustlsError, InconsistentKeys, InvalidMessage, RootCertStore, ServerConfig,
+    SupportedProtocolVersion, client::verify_server_name, server::danger::ClientCertVerifier,
+    version,
 };
 use tokio_rustls::server::TlsStream;
 
@@ -27,6 +30,7 @@ use crate::config::{ClientAuth, StoreFile, Tls as Settings};
 use crate::error::ServerError;
 use crate::shared::lock;
 use verifier::Verifier;
+use version1::Version1;
 
 /// What sockets become that speak TLS.
 #[derive(Debug)]
@@ -181,12 +185,31 @@ fn config(settings: &Settings) -> Result<ServerConfig, ServerError> {
     let chain = identity.chain.into_iter().map(CertificateDer::from).collect();
     let provider = Arc::new(provider(settings)?);
     let verifier = verifier(settings, &provider)?;
-    ServerConfig::builder_with_provider(provider)
+    let key =
+        provider.key_provider.load_private_key(key).map_err(|error| refused(error.to_string()))?;
+    let identity = CertifiedKey::new(chain, key);
+    belong_together(&identity).map_err(|error| refused(error.to_string()))?;
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&versions(settings))
         .map_err(|error| refused(error.to_string()))?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key)
-        .map_err(|error| refused(error.to_string()))
+        .with_client_cert_verifier(verifier);
+    Ok(builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity))))
+}
+
+/// Whether the key is that of the certificate.
+fn belong_together(identity: &CertifiedKey) -> Result<(), RustlsError> {
+    match identity.keys_match() {
+        Err(error) if version1::is_refused_version(&error) => {
+            let certificate = Version1::read(identity.end_entity_cert()?).ok_or(error)?;
+            match identity.key.public_key() {
+                Some(key) if key != *certificate.key() => Err(InconsistentKeys::KeyMismatch.into()),
+                _ => Ok(()),
+            }
+        }
+        // Keys that cannot tell: the first handshake will.
+        Err(RustlsError::InconsistentKeys(InconsistentKeys::Unknown)) | Ok(()) => Ok(()),
+        refused => refused,
+    }
 }
 
 fn verifier(
@@ -217,7 +240,8 @@ fn verifier(
         _ => builder,
     };
     let authorities = builder.build().map_err(|error| refused(error.to_string()))?;
-    Ok(Arc::new(Verifier { authorities, trusted }))
+    let algorithms = provider.signature_verification_algorithms;
+    Ok(Arc::new(Verifier { authorities, trusted, algorithms }))
 }
 
 fn versions(settings: &Settings) -> Vec<&'static SupportedProtocolVersion> {

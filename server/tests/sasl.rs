@@ -247,6 +247,13 @@ fn what_cannot_be_enforced_or_read_keeps_the_server_from_starting() {
     std::fs::write(&path, JAAS).unwrap();
     let path = path.to_str().unwrap();
     assert!(start(&[(login, path), ("zookeeper.sasl.serverconfig", "Zoo")]).contains("Zoo"));
+    // A file about somebody else says nothing about the server's users.
+    std::fs::write(path, "Client { };").unwrap();
+    let data = folder.path().join("data");
+    let builder = Server::builder().listen("127.0.0.1:0").data_dir(data);
+    assert!(builder.property(login, path).unwrap().start().is_ok());
+    let needed = [PROVIDER, (login, path), ("sessionRequireClientSASLAuth", "true")];
+    assert!(start(&needed).contains("Server"));
     std::fs::write(path, "Server {").unwrap();
     let error = start(&[(login, path)]);
     assert!(error.contains(path), "{error}");

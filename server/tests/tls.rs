@@ -16,6 +16,7 @@ use pinfold_proto::{FrameDecoder, OpCode, frame, jute};
 use pinfold_server::{Builder, Server, ServerError};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tempfile::TempDir;
 
@@ -83,7 +84,9 @@ impl Secure {
             Some(own) => {
                 let chain = CertificateDer::pem_slice_iter(own.certificate.as_bytes());
                 let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
-                builder.with_client_auth_cert(chain.map(Result::unwrap).collect(), key).unwrap()
+                let key = builder.crypto_provider().key_provider.load_private_key(key).unwrap();
+                let own = CertifiedKey::new(chain.map(Result::unwrap).collect(), key);
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own)))
             }
             None => builder.with_no_client_auth(),
         };
@@ -238,6 +241,37 @@ fn stores_of_java_are_taken() {
             .unwrap();
         assert!(Secure::connect(&server.address(), &trusted, None).is_ok(), "{keys}");
     }
+}
+
+#[test]
+fn certificates_of_the_first_version_are_taken() {
+    let place = Place::new();
+    let old = std::fs::read_to_string(store("version1.pem")).unwrap();
+    let (key, certificate) = old.split_at(old.find("-----BEGIN CERT").unwrap());
+    let own = Issued { certificate: certificate.to_owned(), key: key.to_owned() };
+    let authority = store("version1-authority.pem").to_str().unwrap().to_owned();
+    let trust = [("ssl.trustStore.location", authority.as_str())];
+    for protocol in ["TLSv1.2", "TLSv1.3"] {
+        let server = place.serve(&[trust[0], ("ssl.enabledProtocols", protocol)]);
+        let mut secure = place.connect(&server, Some(&own)).unwrap();
+        let subject = ("x509".to_owned(), "CN=old,O=Pinfold".to_owned());
+        assert!(secure.who_am_i().contains(&subject), "{protocol}");
+        // With somebody else's key, and one whose signer is somebody else of that name.
+        let stolen = Issued { certificate: own.certificate.clone(), ..self_signed("x", false) };
+        assert!(place.connect(&server, Some(&stolen)).is_err(), "{protocol}");
+        let name_alone = write(place.path(), "name.pem", &Authority::new("Old CA").pem);
+        let name_alone = [trust[0].0, name_alone.to_str().unwrap()];
+        let server = place.serve(&[(name_alone[0], name_alone[1])]);
+        assert!(place.connect(&server, Some(&own)).is_err(), "{protocol}");
+        let server = place.serve(&[]);
+        assert!(place.connect(&server, Some(&own)).is_err(), "{protocol}");
+    }
+    let location = store("version1.pem").to_str().unwrap().to_owned();
+    let with = |path: &str| place.builder(&[("ssl.keyStore.location", path)]).start();
+    assert!(with(&location).is_ok());
+    let other = format!("{certificate}{}", self_signed("x", false).key);
+    let other = write(place.path(), "mismatch.pem", &other);
+    assert!(with(other.to_str().unwrap()).is_err(), "the key of another certificate");
 }
 
 #[test]

@@ -9,6 +9,9 @@ use crate::error::ServerError;
 /// The package of ZooKeeper's own providers.
 const PROVIDERS: &str = "org.apache.zookeeper.server.auth.";
 
+/// The section of a JAAS file that is meant where none is named.
+pub(crate) const DEFAULT_SECTION: &str = "Server";
+
 /// Settings of SASL and of enforced authentication.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sasl {
@@ -35,7 +38,7 @@ impl Default for Sasl {
     fn default() -> Sasl {
         Sasl {
             jaas_file: None,
-            section: "Server".to_owned(),
+            section: DEFAULT_SECTION.to_owned(),
             super_users: BTreeSet::new(),
             super_password: None,
             allow_failed: false,

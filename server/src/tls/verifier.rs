@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
+use tokio_rustls::rustls::crypto::WebPkiSupportedAlgorithms;
 use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
 use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use tokio_rustls::rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
 };
+
+use super::version1::{self, Version1};
 
 /// Trusts what comes from the authorities of a store and, as Java does, the certificates
 /// themselves that are in it: people put each other's self-signed ones there.
@@ -15,6 +18,7 @@ use tokio_rustls::rustls::{
 pub(super) struct Verifier {
     pub(super) authorities: Arc<dyn ClientCertVerifier>,
     pub(super) trusted: Vec<CertificateDer<'static>>,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ClientCertVerifier for Verifier {
@@ -46,6 +50,11 @@ impl ClientCertVerifier for Verifier {
             {
                 Ok(ClientCertVerified::assertion())
             }
+            Err(error) if version1::is_refused_version(&error) => {
+                let Some(certificate) = Version1::read(certificate) else { return Err(error) };
+                certificate.verify(&self.trusted, now, &self.algorithms)?;
+                Ok(ClientCertVerified::assertion())
+            }
             verified => verified,
         }
     }
@@ -56,7 +65,12 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.authorities.verify_tls12_signature(message, certificate, signed)
+        match Version1::read(certificate) {
+            Some(certificate) => {
+                certificate.verify_tls12_signature(message, signed, &self.algorithms)
+            }
+            None => self.authorities.verify_tls12_signature(message, certificate, signed),
+        }
     }
 
     fn verify_tls13_signature(
@@ -65,7 +79,12 @@ impl ClientCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.authorities.verify_tls13_signature(message, certificate, signed)
+        match Version1::read(certificate) {
+            Some(certificate) => {
+                certificate.verify_tls13_signature(message, signed, &self.algorithms)
+            }
+            None => self.authorities.verify_tls13_signature(message, certificate, signed),
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

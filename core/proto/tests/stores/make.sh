@@ -31,3 +31,11 @@ keytool -importcert -noprompt -alias ca -file ca.pem -keystore trust.jks -storet
     -storepass pinfold
 keytool -importcert -noprompt -alias ca -file ca.pem -keystore trust.jceks -storetype JCEKS \
     -storepass pinfold
+# A certificate of the first version of X.509, which has no extensions, and who signed it.
+curve="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+openssl req -x509 $curve -keyout ca.key -out version1-authority.pem -days 36500 -subj "/CN=Old CA"
+openssl req $curve -keyout leaf.key -out leaf.csr -subj "/O=Pinfold/CN=old"
+openssl x509 -req -in leaf.csr -CA version1-authority.pem -CAkey ca.key -days 36500 \
+    -set_serial 2 -out leaf.crt
+cat leaf.key leaf.crt >version1.pem
+rm ca.key leaf.key leaf.csr leaf.crt
