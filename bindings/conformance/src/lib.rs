@@ -5,6 +5,7 @@
 //! against Apache ZooKeeper, so that neither a binding nor the server can drift alone.
 
 pub mod case;
+pub mod differential;
 pub mod driver;
 pub mod matrix;
 pub mod pattern;

@@ -60,13 +60,25 @@ impl ServerProcess {
     }
 
     /// Starts Apache ZooKeeper from a folder of jars, with all four-letter words on, container and
-    /// TTL nodes on, and `super:admin` as its superuser; waits until it answers `ruok`.
+    /// TTL nodes on, and `super:admin` as its superuser; waits until it serves.
     ///
     /// # Errors
     /// It did not start.
     pub fn zookeeper(jars: &Path, folder: &Path, port: u16) -> Result<ServerProcess, String> {
         ServerProcess::zookeeper_with(jars, folder, port, "", &[])
     }
+
+    /// Settings for a comparison of two servers: nothing happens by itself, sessions can be made
+    /// to expire soon, and quotas count. For both servers.
+    pub const DIFFERENTIAL: &'static [(&'static str, &'static str)] = &[
+        ("tickTime", "200"),
+        ("minSessionTimeout", "300"),
+        ("maxSessionTimeout", "700000"),
+        ("znode.container.checkIntervalMs", "1000000000"),
+        ("zookeeper.extendedTypesEnabled", "true"),
+        ("zookeeper.enforceQuota", "true"),
+        ("zookeeper.DigestAuthenticationProvider.superDigest", SUPER),
+    ];
 
     /// The same with further lines of its zoo.cfg and arguments of Java.
     ///
@@ -175,6 +187,7 @@ fn answers(address: &str) -> bool {
     // A server that is about to start may take the connection and never answer on it.
     let patience = stream.set_read_timeout(Some(Duration::from_secs(2)));
     let mut text = String::new();
-    let asked = patience.and_then(|()| stream.write_all(b"ruok"));
-    asked.and_then(|()| stream.read_to_string(&mut text)).is_ok() && text == "imok"
+    // It says "imok" before it serves anybody.
+    let asked = patience.and_then(|()| stream.write_all(b"isro"));
+    asked.and_then(|()| stream.read_to_string(&mut text)).is_ok() && text == "rw"
 }

@@ -23,6 +23,7 @@ mod conformance;
 mod crash;
 mod demo;
 mod deny;
+mod differential;
 mod examples;
 mod fault;
 mod fuzz;
@@ -70,6 +71,7 @@ commands! {
     Fuzz => fuzz,
     Examples => examples,
     Conformance => conformance,
+    Differential => differential,
     Clients => clients,
     Py => python,
     Node => node,
