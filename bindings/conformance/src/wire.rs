@@ -5,6 +5,7 @@
 
 mod session;
 mod socket;
+pub mod suite;
 
 pub use session::{Reply, Session, encode, handshake};
 pub use socket::{Ended, Socket};

@@ -57,6 +57,15 @@ impl Socket {
         self.patience = patience;
     }
 
+    /// The address that the server sees, unless something stands between.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn local_address(&self) -> Result<std::net::IpAddr, Ended> {
+        let address = self.stream.local_addr();
+        address.map(|address| address.ip()).map_err(|error| Ended::Broken(error.to_string()))
+    }
+
     /// Sends bytes as they are.
     ///
     /// # Errors
