@@ -200,6 +200,16 @@ enum {
     PINFOLD_WATCH_TYPE_PERSISTENT_RECURSIVE = 5
 };
 
+/** How far a server's certificate is looked at. Values of int32_t. */
+enum {
+    /** It comes from a trusted authority, and is for the server's name. */
+    PINFOLD_TLS_VERIFY_FULL = 1,
+    /** It comes from a trusted authority, for whatever name. */
+    PINFOLD_TLS_VERIFY_CA = 2,
+    /** Anybody's will do; whoever is on the way can read and change everything. */
+    PINFOLD_TLS_VERIFY_NONE = 3
+};
+
 /** What happened to a watched znode. Values of int32_t. */
 enum {
     /** The znode was created. */
@@ -508,6 +518,28 @@ typedef struct pinfold_client_options_t {
      * Releases on_state_user_data after the client's last callback; NULL for nothing to release.
      */
     pinfold_destroy_fn on_state_destroy;
+    /**
+     * Certificates to trust, PEM, PKCS12 or JKS; NULL for the operating system's. Any option of
+     * TLS makes every connection use it.
+     */
+    const char *tls_ca_file;
+    /** The client's own certificate, PEM, or PKCS12 or JKS with its key; NULL for none. */
+    const char *tls_cert_file;
+    /** The client's key in PEM; NULL where tls_cert_file has it. */
+    const char *tls_key_file;
+    /** Password of the stores and of an encrypted key; NULL for none. */
+    const char *tls_store_password;
+    /** Name to look for in a server's certificate; NULL for its host name. */
+    const char *tls_server_name;
+    /** User to prove to be by SASL DIGEST-MD5 at every connection; NULL for nobody. */
+    const char *sasl_user;
+    /** The user's password; NULL for nobody. */
+    const char *sasl_password;
+    /**
+     * How far a server's certificate is looked at: a `PINFOLD_TLS_VERIFY_` value, or 0 for full,
+     * and for no TLS where no other option asks for it.
+     */
+    int32_t tls_verify;
 } pinfold_client_options_t;
 
 /**
@@ -524,6 +556,13 @@ typedef struct pinfold_server_options_t {
     const char *data_dir;
     /** ZooKeeper's tick, milliseconds: sessions get between 2 and 20 of them. */
     uint32_t tick_time_ms;
+    /**
+     * Settings of a zoo.cfg or Java's system properties, each as name=value, such as
+     * extendedTypesEnabled=true; NULL for none.
+     */
+    const char *const *properties;
+    /** Number of `properties`. */
+    size_t property_count;
 } pinfold_server_options_t;
 
 #ifdef __cplusplus

@@ -23,6 +23,7 @@ export const {
   SessionState,
   submit,
   TaskQueue,
+  TlsVerify,
   Watch,
   WatchMode,
   WatchType,

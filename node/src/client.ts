@@ -13,12 +13,19 @@ import {
   type ReadOp,
   type ReadResult,
 } from "./multi";
-import { native, type NativeClient, type NativeError, type NativeOptions } from "./native";
+import {
+  native,
+  type NativeClient,
+  type NativeError,
+  type NativeOptions,
+  type NativeSecurity,
+} from "./native";
 import * as record from "./record";
 import { EventStream } from "./stream";
 import {
   CLIENT_DEFAULTS,
   CREATE_MODE_VALUES,
+  TLS_VERIFY_VALUES,
   WATCH_MODE_VALUES,
   WATCH_TYPE_VALUES,
   type Acl,
@@ -427,6 +434,25 @@ function optionFields(hosts: string, options: ClientOptions | undefined): Native
     auth,
     argument.bool("readOnly", given.readOnly),
     argument.uint32("inFlightLimit", given.inFlightLimit),
+    security(given),
+  ];
+}
+
+function security(given: ClientOptions): NativeSecurity {
+  const text = (name: keyof ClientOptions): string | null => {
+    const value = given[name] ?? null;
+    return value === null ? null : argument.text(name, value);
+  };
+  const verify = given.tlsVerify ?? null;
+  return [
+    text("tlsCaFile"),
+    text("tlsCertFile"),
+    text("tlsKeyFile"),
+    text("tlsStorePassword"),
+    text("tlsServerName"),
+    text("saslUser"),
+    text("saslPassword"),
+    verify === null ? null : argument.member("tlsVerify", verify, TLS_VERIFY_VALUES),
   ];
 }
 

@@ -19,6 +19,7 @@ export {
   Outcome,
   RecipeEventKind,
   SessionState,
+  TlsVerify,
   WatchMode,
   WatchType,
   type Acl,

@@ -135,8 +135,15 @@ export interface NativeClient {
   workerStop(recipe: number): Submitted;
 }
 
-/** @internal [hosts, session timeout, connect timeout, auth, read only, in-flight limit] */
-export type NativeOptions = [string, number, number, [string, Buffer][], boolean, number];
+type Text = string | null;
+
+/** @internal [CA, certificate, key, store password, server name, user, password, verify] */
+export type NativeSecurity = [Text, Text, Text, Text, Text, Text, Text, number | null];
+
+/** @internal [hosts, session timeout, connect timeout, auth, read only, in-flight limit, security] */
+export type NativeOptions = [
+  string, number, number, [string, Buffer][], boolean, number, NativeSecurity,
+];
 
 /** @internal */
 export interface NativeServer {
@@ -150,6 +157,7 @@ interface NativeModule {
     listen: string | null,
     dataDir: string | null,
     tickTimeMs: number,
+    properties: [string, string][],
   ): Promise<NativeServer | NativeError>;
   api(): string;
 }

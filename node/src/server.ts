@@ -22,11 +22,15 @@ export class Server {
 
   /** Starts a server; resolves when it accepts connections. Rejects with SERVER. */
   static async start(options?: ServerOptions): Promise<Server> {
-    const { listen, dataDir, tickTimeMs } = argument.options("options", options);
+    const { listen, dataDir, tickTimeMs, properties } = argument.options("options", options);
     const server = await native.startServer(
       listen == null ? null : argument.text("listen", listen),
       dataDir == null ? null : argument.text("dataDir", dataDir),
       argument.uint32("tickTimeMs", tickTimeMs ?? SERVER_DEFAULTS.tickTimeMs),
+      Object.entries(argument.options("properties", properties ?? {})).map(([name, value]) => [
+        argument.text("the name of a property", name),
+        argument.text(`properties[${JSON.stringify(name)}]`, value),
+      ]),
     );
     if (Array.isArray(server)) throw PinfoldError.fromNative(server);
     return new Server(server);

@@ -216,6 +216,33 @@ export const WATCH_TYPE_NAMES: Record<number, WatchType> = {
   5: "persistent_recursive",
 };
 
+/** How far a server's certificate is looked at. */
+export const TlsVerify = {
+  /** It comes from a trusted authority, and is for the server's name. */
+  FULL: "full",
+  /** It comes from a trusted authority, for whatever name. */
+  CA: "ca",
+  /** Anybody's will do; whoever is on the way can read and change everything. */
+  NONE: "none",
+} as const;
+
+/** How far a server's certificate is looked at. */
+export type TlsVerify = (typeof TlsVerify)[keyof typeof TlsVerify];
+
+/** @internal Numbers of the native module. */
+export const TLS_VERIFY_VALUES: Record<TlsVerify, number> = {
+  full: 1,
+  ca: 2,
+  none: 3,
+};
+
+/** @internal Names by the numbers of the native module. */
+export const TLS_VERIFY_NAMES: Record<number, TlsVerify> = {
+  1: "full",
+  2: "ca",
+  3: "none",
+};
+
 /** What happened to a watched znode. */
 export const EventKind = {
   /** The znode was created. */
@@ -415,6 +442,31 @@ export interface ClientOptions {
    * 16384.
    */
   inFlightLimit?: number | undefined;
+  /**
+   * Certificates to trust, PEM, PKCS12 or JKS; null for the operating system's. Any option of TLS
+   * makes every connection use it. Default: null.
+   */
+  tlsCaFile?: string | null | undefined;
+  /**
+   * The client's own certificate, PEM, or PKCS12 or JKS with its key; null for none. Default:
+   * null.
+   */
+  tlsCertFile?: string | null | undefined;
+  /** The client's key in PEM; null where tls_cert_file has it. Default: null. */
+  tlsKeyFile?: string | null | undefined;
+  /** Password of the stores and of an encrypted key. Default: null. */
+  tlsStorePassword?: string | null | undefined;
+  /**
+   * How far a server's certificate is looked at; null for full, or for no TLS where no other
+   * option asks for it. Default: null.
+   */
+  tlsVerify?: TlsVerify | null | undefined;
+  /** Name to look for in a server's certificate; null for its host name. Default: null. */
+  tlsServerName?: string | null | undefined;
+  /** User to prove to be by SASL DIGEST-MD5 at every connection; null for nobody. Default: null. */
+  saslUser?: string | null | undefined;
+  /** The user's password. Default: null. */
+  saslPassword?: string | null | undefined;
 }
 
 /** @internal */
@@ -424,6 +476,14 @@ export const CLIENT_DEFAULTS = {
   auth: [],
   readOnly: false,
   inFlightLimit: 16384,
+  tlsCaFile: null,
+  tlsCertFile: null,
+  tlsKeyFile: null,
+  tlsStorePassword: null,
+  tlsVerify: null,
+  tlsServerName: null,
+  saslUser: null,
+  saslPassword: null,
 };
 
 /** Options of `Server.start`. */
@@ -434,6 +494,11 @@ export interface ServerOptions {
   dataDir?: string | null | undefined;
   /** ZooKeeper's tick, milliseconds: sessions get between 2 and 20 of them. Default: 2000. */
   tickTimeMs?: number | undefined;
+  /**
+   * Settings of a zoo.cfg or Java's system properties by name, such as extendedTypesEnabled or
+   * ssl.keyStore.location. Default: null.
+   */
+  properties?: Readonly<Record<string, string>> | null | undefined;
 }
 
 /** @internal */
@@ -441,6 +506,7 @@ export const SERVER_DEFAULTS = {
   listen: null,
   dataDir: null,
   tickTimeMs: 2000,
+  properties: null,
 };
 
 /** What the server keeps about a znode. */

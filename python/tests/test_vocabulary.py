@@ -52,7 +52,8 @@ def test_option_defaults(client: Any) -> None:
     parameters = inspect.signature(client).parameters
     for option in API["options"]:
         assert option["name"] in parameters
-        number = (option["default"] or {}).get("number") if option["default"] != "empty" else None
+        default = option["default"]
+        number = default.get("number") if isinstance(default, dict) else None
         if number is not None:
             assert parameters[option["name"]].default == number
 

@@ -242,6 +242,11 @@ pub(crate) fn text(pointer: *const c_char) -> CText {
     CText(pointer)
 }
 
+/// Strings inside a struct that was read above; as [`CTexts`].
+pub(crate) fn texts(pointer: *const *const c_char) -> CTexts {
+    CTexts(pointer.cast())
+}
+
 /// Bytes inside a struct that was read above; as [`CBytes`].
 pub(crate) fn bytes(pointer: *const c_void) -> CBytes {
     CBytes(pointer)

@@ -6,10 +6,10 @@ use crate::dispatch::Client;
 use crate::failure::{Failure, caught, guard};
 use crate::kinds::{
     CALLBACKS_POLL, CALLBACKS_THREAD, pinfold_client_options_t, pinfold_client_t, pinfold_status_t,
-    session_state,
+    session_state, tls_verify,
 };
 use crate::registry;
-use pinfold_glue::{self as glue, Options};
+use pinfold_glue::{self as glue, Options, Security};
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
@@ -93,7 +93,24 @@ fn convert(given: &pinfold_client_options_t) -> Result<Options, Failure> {
         let auth = bytes(given.auth).copied(given.auth_length, "options.auth")?;
         options.auth.push((scheme, auth.to_vec()));
     }
+    options.security = security(given)?;
     Ok(options)
+}
+
+fn security(given: &pinfold_client_options_t) -> Result<Security, Failure> {
+    let verify = tls_verify(given.tls_verify)
+        .ok_or_else(|| Failure::argument(format!("options.tls_verify is {}", given.tls_verify)))?;
+    Ok(Security {
+        tls_ca_file: text(given.tls_ca_file).optional("options.tls_ca_file")?,
+        tls_cert_file: text(given.tls_cert_file).optional("options.tls_cert_file")?,
+        tls_key_file: text(given.tls_key_file).optional("options.tls_key_file")?,
+        tls_store_password: text(given.tls_store_password)
+            .optional("options.tls_store_password")?,
+        tls_verify: verify,
+        tls_server_name: text(given.tls_server_name).optional("options.tls_server_name")?,
+        sasl_user: text(given.sasl_user).optional("options.sasl_user")?,
+        sasl_password: text(given.sasl_password).optional("options.sasl_password")?,
+    })
 }
 
 /// Closes the session: its ephemeral znodes go, recipes end, every outstanding operation is

@@ -1,5 +1,6 @@
 //! The types that C sees.
 
+use pinfold_glue::TlsVerify;
 use pinfold_glue::{AddWatchMode as WatchMode, CreateMode, EventKind, Outcome, SessionState, Stat};
 use std::ffi::{c_char, c_void};
 use std::ptr;
@@ -238,6 +239,24 @@ pub struct pinfold_client_options_t {
     pub on_state_user_data: *mut c_void,
     /// Releases on_state_user_data after the client's last callback; NULL for nothing to release.
     pub on_state_destroy: pinfold_destroy_fn,
+    /// Certificates to trust, PEM, PKCS12 or JKS; NULL for the operating system's. Any option of
+    /// TLS makes every connection use it.
+    pub tls_ca_file: *const c_char,
+    /// The client's own certificate, PEM, or PKCS12 or JKS with its key; NULL for none.
+    pub tls_cert_file: *const c_char,
+    /// The client's key in PEM; NULL where tls_cert_file has it.
+    pub tls_key_file: *const c_char,
+    /// Password of the stores and of an encrypted key; NULL for none.
+    pub tls_store_password: *const c_char,
+    /// Name to look for in a server's certificate; NULL for its host name.
+    pub tls_server_name: *const c_char,
+    /// User to prove to be by SASL DIGEST-MD5 at every connection; NULL for nobody.
+    pub sasl_user: *const c_char,
+    /// The user's password; NULL for nobody.
+    pub sasl_password: *const c_char,
+    /// How far a server's certificate is looked at: a `PINFOLD_TLS_VERIFY_` value, or 0 for full,
+    /// and for no TLS where no other option asks for it.
+    pub tls_verify: i32,
 }
 
 /// The library runs callbacks on a thread of its own, one per client.
@@ -262,6 +281,14 @@ impl Default for pinfold_client_options_t {
             on_state: None,
             on_state_user_data: ptr::null_mut(),
             on_state_destroy: None,
+            tls_ca_file: ptr::null(),
+            tls_cert_file: ptr::null(),
+            tls_key_file: ptr::null(),
+            tls_store_password: ptr::null(),
+            tls_server_name: ptr::null(),
+            sasl_user: ptr::null(),
+            sasl_password: ptr::null(),
+            tls_verify: 0,
         }
     }
 }
@@ -280,6 +307,11 @@ pub struct pinfold_server_options_t {
     pub data_dir: *const c_char,
     /// ZooKeeper's tick, milliseconds: sessions get between 2 and 20 of them.
     pub tick_time_ms: u32,
+    /// Settings of a zoo.cfg or Java's system properties, each as name=value, such as
+    /// extendedTypesEnabled=true; NULL for none.
+    pub properties: *const *const c_char,
+    /// Number of `properties`.
+    pub property_count: usize,
 }
 
 impl Default for pinfold_server_options_t {
@@ -289,6 +321,8 @@ impl Default for pinfold_server_options_t {
             listen: ptr::null(),
             data_dir: ptr::null(),
             tick_time_ms: pinfold_glue::ServerOptions::default().tick_time_ms,
+            properties: ptr::null(),
+            property_count: 0,
         }
     }
 }
@@ -338,6 +372,17 @@ pub(crate) fn create_mode(mode: i32) -> Option<CreateMode> {
         4 => Some(CreateMode::Container),
         5 => Some(CreateMode::PersistentTtl),
         6 => Some(CreateMode::PersistentSequentialTtl),
+        _ => None,
+    }
+}
+
+/// A `PINFOLD_TLS_VERIFY_` value; none inside for 0, which is not given.
+pub(crate) fn tls_verify(verify: i32) -> Option<Option<TlsVerify>> {
+    match verify {
+        0 => Some(None),
+        1 => Some(Some(TlsVerify::Full)),
+        2 => Some(Some(TlsVerify::Ca)),
+        3 => Some(Some(TlsVerify::None)),
         _ => None,
     }
 }
@@ -417,6 +462,11 @@ mod tests {
         let mode = |name| watch_mode(number("watch_mode", name));
         assert_eq!(mode("persistent"), Some(WatchMode::Persistent));
         assert_eq!(mode("persistent_recursive"), Some(WatchMode::PersistentRecursive));
+        let verify = |name| tls_verify(number("tls_verify", name)).flatten();
+        assert_eq!(verify("full"), Some(TlsVerify::Full));
+        assert_eq!(verify("ca"), Some(TlsVerify::Ca));
+        assert_eq!(verify("none"), Some(TlsVerify::None));
+        assert!(tls_verify(4).is_none());
         assert!(create_mode(-1).is_none() && watch_mode(2).is_none());
     }
 

@@ -1,8 +1,8 @@
 //! The embedded server: a real one, in this process, for tests and small applications.
 
-use crate::argconv::{CServerOptions, CServerOptionsOut, text};
+use crate::argconv::{CServerOptions, CServerOptionsOut, text, texts};
 use crate::failure::{Failure, c_string, caught, guard};
-use crate::kinds::{pinfold_server_t, pinfold_status_t};
+use crate::kinds::{pinfold_server_options_t, pinfold_server_t, pinfold_status_t};
 use crate::registry;
 use pinfold_glue::{self as glue, ServerOptions};
 use std::ffi::{CString, c_char};
@@ -44,12 +44,22 @@ pub extern "C" fn pinfold_server_start(
             listen: text(given.listen).optional("options.listen")?,
             data_dir: text(given.data_dir).optional("options.data_dir")?,
             tick_time_ms: given.tick_time_ms,
+            properties: properties(&given)?,
         };
         let glue = glue::Server::start(options)?;
         let address = c_string(glue.address());
         target.write(registry::insert(Arc::new(Server { glue, address })));
         Ok(())
     })
+}
+
+fn properties(given: &pinfold_server_options_t) -> Result<Vec<(String, String)>, Failure> {
+    let given = texts(given.properties).copied(given.property_count, "options.properties")?;
+    let pair = |text: String| match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err(Failure::argument(format!("the property {text:?} is not name=value"))),
+    };
+    given.into_iter().map(pair).collect()
 }
 
 /// The host:port that it serves on, to be used as the hosts of a client; empty for a handle that

@@ -8,6 +8,7 @@
 mod enums;
 mod errors;
 mod operations;
+mod options;
 mod records;
 
 use serde::Serialize;
@@ -106,6 +107,10 @@ pub enum Kind {
     WatchMode,
     /// `watch_type` enumeration.
     WatchType,
+    /// `tls_verify` enumeration.
+    TlsVerify,
+    /// Texts by name.
+    Properties,
     /// List of ACL records.
     AclList,
     /// List of multi sub-operations.
@@ -207,8 +212,8 @@ pub struct Field {
 /// The table of this build.
 pub static API: Api = Api {
     version: env!("CARGO_PKG_VERSION"),
-    options: operations::OPTIONS,
-    server_options: operations::SERVER_OPTIONS,
+    options: options::OPTIONS,
+    server_options: options::SERVER_OPTIONS,
     operations: operations::OPERATIONS,
     enums: enums::ENUMS,
     errors: errors::ERRORS,

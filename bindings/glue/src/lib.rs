@@ -16,6 +16,7 @@ mod op;
 mod options;
 mod recipe;
 pub mod runtime;
+mod security;
 #[cfg(feature = "embedded")]
 mod server;
 mod value;
@@ -27,8 +28,9 @@ pub use op::Op;
 pub use options::Options;
 pub use pinfold_client::{
     Acl, AddWatchMode, ClientInfo, CreateMode, EventKind, Id, MultiOp, MultiResult, ReadOp,
-    ReadResult, SessionState, Stat, WatchEvent, WatcherType,
+    ReadResult, SessionState, Stat, Verify as TlsVerify, WatchEvent, WatcherType,
 };
+pub use security::Security;
 #[cfg(feature = "embedded")]
 pub use server::{Server, ServerOptions};
 pub use value::{Item, Leader, QueueCounts, RecipeEvent, RecipeEventKind, Value};

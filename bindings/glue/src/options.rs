@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pinfold_client as client;
 
-use crate::Error;
+use crate::{Error, Security};
 
 /// How to reach the servers. Defaults are those of [`crate::api`].
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Options {
     pub read_only: bool,
     /// Requests that may wait for an answer.
     pub in_flight_limit: u32,
+    /// TLS and SASL.
+    pub security: Security,
 }
 
 impl Options {
@@ -34,6 +36,7 @@ impl Options {
             auth: Vec::new(),
             read_only: false,
             in_flight_limit: 16_384,
+            security: Security::default(),
         }
     }
 
@@ -54,6 +57,8 @@ impl Options {
         options.auth = self.auth.into_iter().map(|(s, bytes)| (s, Bytes::from(bytes))).collect();
         options.read_only = self.read_only;
         options.in_flight_limit = self.in_flight_limit as usize;
+        options.tls = self.security.tls();
+        options.sasl = self.security.sasl()?;
         Ok(options)
     }
 }

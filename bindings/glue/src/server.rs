@@ -17,11 +17,13 @@ pub struct ServerOptions {
     pub data_dir: Option<String>,
     /// ZooKeeper's tick, milliseconds.
     pub tick_time_ms: u32,
+    /// Settings of a zoo.cfg or Java's system properties, by name.
+    pub properties: Vec<(String, String)>,
 }
 
 impl Default for ServerOptions {
     fn default() -> ServerOptions {
-        ServerOptions { listen: None, data_dir: None, tick_time_ms: 2_000 }
+        ServerOptions { listen: None, data_dir: None, tick_time_ms: 2_000, properties: Vec::new() }
     }
 }
 
@@ -46,8 +48,12 @@ impl Server {
         if let Some(data_dir) = &options.data_dir {
             builder = builder.data_dir(data_dir);
         }
-        let server =
-            builder.start().map_err(|error| Error::new(code::SERVER, error.to_string()))?;
+        let refused =
+            |error: pinfold_server::ServerError| Error::new(code::SERVER, error.to_string());
+        for (name, value) in &options.properties {
+            builder = builder.property(name, value).map_err(refused)?;
+        }
+        let server = builder.start().map_err(refused)?;
         Ok(Server {
             address: server.address(),
             owner: Owner::this_process(),

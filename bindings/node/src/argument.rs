@@ -2,10 +2,48 @@
 
 use bytes::Bytes;
 use napi::bindgen_prelude::BufferSlice;
-use pinfold_glue::{Acl, AddWatchMode, CreateMode, Error, Id, MultiOp, ReadOp, WatcherType};
+use pinfold_glue::{
+    Acl, AddWatchMode, CreateMode, Error, Id, MultiOp, ReadOp, Security, TlsVerify, WatcherType,
+};
 
 /// `[perms, scheme, id]`.
 pub(crate) type AclEntry = (i32, String, String);
+
+/// `[ca_file, cert_file, key_file, store_password, server_name, user, password, verify]`.
+pub(crate) type SecurityFields = (
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<i32>,
+);
+
+pub(crate) fn security(fields: SecurityFields) -> Result<Security, Error> {
+    let (ca_file, cert_file, key_file, store_password, server_name, user, password, verify) =
+        fields;
+    let verify = match verify {
+        None => None,
+        Some(1) => Some(TlsVerify::Full),
+        Some(2) => Some(TlsVerify::Ca),
+        Some(3) => Some(TlsVerify::None),
+        Some(value) => {
+            return Err(Error::invalid_argument(format!("{value} is no way to verify")));
+        }
+    };
+    Ok(Security {
+        tls_ca_file: ca_file,
+        tls_cert_file: cert_file,
+        tls_key_file: key_file,
+        tls_store_password: store_password,
+        tls_verify: verify,
+        tls_server_name: server_name,
+        sasl_user: user,
+        sasl_password: password,
+    })
+}
 
 /// `[kind, path, data, mode or version, acl, ttl_ms]`.
 pub(crate) type MultiEntry<'env> =

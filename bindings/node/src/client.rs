@@ -6,7 +6,7 @@ use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 use pinfold_glue::{Client, Error, Op, Options, Waker};
 
-use crate::argument::{self, AclEntry, MultiEntry};
+use crate::argument::{self, AclEntry, MultiEntry, SecurityFields};
 use crate::error::{ErrorFields, Submitted, fields, guarded};
 use crate::item;
 
@@ -16,8 +16,9 @@ pub struct NativeClient {
     client: Client,
 }
 
-/// `[hosts, session_timeout_ms, connect_timeout_ms, auth, read_only, in_flight_limit]`.
-type OptionFields<'env> = (String, u32, u32, Vec<(String, BufferSlice<'env>)>, bool, u32);
+/// `[hosts, session_timeout_ms, connect_timeout_ms, auth, read_only, in_flight_limit, security]`.
+type OptionFields<'env> =
+    (String, u32, u32, Vec<(String, BufferSlice<'env>)>, bool, u32, SecurityFields);
 
 /// Opens a session. `wake` is called, on the JavaScript thread, when there is something to drain.
 #[napi]
@@ -25,7 +26,8 @@ pub(crate) fn open(
     options: OptionFields<'_>,
     wake: Function<'_, (), ()>,
 ) -> napi::Result<Either<NativeClient, ErrorFields>> {
-    let (hosts, session_timeout_ms, connect_timeout_ms, auth, read_only, in_flight_limit) = options;
+    let (hosts, session_timeout_ms, connect_timeout_ms, auth, read_only, in_flight_limit, security) =
+        options;
     let auth = auth.into_iter().map(|(scheme, secret)| (scheme, secret.to_vec())).collect();
     let options = Options {
         session_timeout_ms,
@@ -35,7 +37,11 @@ pub(crate) fn open(
         in_flight_limit,
         ..Options::new(hosts)
     };
-    attached(guarded(|| Client::open(options)), wake)
+    let client = guarded(|| {
+        let security = argument::security(security)?;
+        Client::open(Options { security, ..options })
+    });
+    attached(client, wake)
 }
 
 /// Gives a fresh client its waker.

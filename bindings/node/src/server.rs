@@ -35,8 +35,9 @@ pub(crate) fn start_server(
     listen: Option<String>,
     data_dir: Option<String>,
     tick_time_ms: u32,
+    properties: Vec<(String, String)>,
 ) -> AsyncTask<Start> {
-    AsyncTask::new(Start { options: ServerOptions { listen, data_dir, tick_time_ms } })
+    AsyncTask::new(Start { options: ServerOptions { listen, data_dir, tick_time_ms, properties } })
 }
 
 /// The start of a server, off the JavaScript thread.

@@ -1,7 +1,7 @@
 //! Arguments from Python: bytes, modes, access control lists, durations.
 
 use bytes::Bytes;
-use pinfold_glue::{Acl, AddWatchMode, CreateMode, WatcherType};
+use pinfold_glue::{Acl, AddWatchMode, CreateMode, Security, TlsVerify, WatcherType};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
@@ -75,6 +75,41 @@ pub(crate) fn watch_type(name: &str) -> PyResult<WatcherType> {
         "persistent" => WatcherType::Persistent,
         "persistent_recursive" => WatcherType::PersistentRecursive,
         _ => return Err(PyValueError::new_err(format!("unknown watch type: {name}"))),
+    })
+}
+
+/// CA file, certificate file, key file, password of stores, server name, SASL user, its password,
+/// and how far to verify.
+pub(crate) type SecurityFields = (
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
+
+pub(crate) fn security(fields: SecurityFields) -> PyResult<Security> {
+    let (ca_file, cert_file, key_file, store_password, server_name, user, password, verify) =
+        fields;
+    let verify = match verify.as_deref() {
+        None => None,
+        Some("full") => Some(TlsVerify::Full),
+        Some("ca") => Some(TlsVerify::Ca),
+        Some("none") => Some(TlsVerify::None),
+        Some(name) => return Err(PyValueError::new_err(format!("unknown tls_verify: {name}"))),
+    };
+    Ok(Security {
+        tls_ca_file: ca_file,
+        tls_cert_file: cert_file,
+        tls_key_file: key_file,
+        tls_store_password: store_password,
+        tls_verify: verify,
+        tls_server_name: server_name,
+        sasl_user: user,
+        sasl_password: password,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The client: submitting, calling, draining.
 
+use crate::argument::SecurityFields;
 use crate::error::raised;
 use crate::op::Op;
 use crate::{argument, item, value};
@@ -30,6 +31,7 @@ impl From<glue::Client> for Client {
 #[pymethods]
 impl Client {
     #[new]
+    #[allow(clippy::too_many_arguments, reason = "one for each option of the package's client")]
     fn new(
         py: Python<'_>,
         hosts: String,
@@ -38,6 +40,7 @@ impl Client {
         auth: Vec<(String, Bound<'_, PyAny>)>,
         read_only: bool,
         in_flight_limit: u32,
+        security: SecurityFields,
     ) -> PyResult<Client> {
         let mut credentials = Vec::with_capacity(auth.len());
         for (scheme, secret) in auth {
@@ -49,6 +52,7 @@ impl Client {
             auth: credentials,
             read_only,
             in_flight_limit,
+            security: argument::security(security)?,
             ..glue::Options::new(hosts)
         };
         let opened = glue::Client::open(options).map_err(|error| raised(py, &error))?;

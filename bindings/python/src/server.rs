@@ -18,8 +18,9 @@ impl Server {
         listen: Option<String>,
         data_dir: Option<String>,
         tick_time_ms: u32,
+        properties: Vec<(String, String)>,
     ) -> PyResult<Server> {
-        let options = ServerOptions { listen, data_dir, tick_time_ms };
+        let options = ServerOptions { listen, data_dir, tick_time_ms, properties };
         let started = py.detach(|| Inner::start(options));
         Ok(Server { inner: started.map_err(|error| raised(py, &error))? })
     }

@@ -69,6 +69,7 @@ __all__ = [
     "TaskFailedError",
     "TaskResult",
     "ThrottledOpError",
+    "TlsVerify",
     "UnimplementedError",
     "UnknownSessionError",
     "WatchEvent",
@@ -84,9 +85,18 @@ CONNECT_TIMEOUT_MS: int = 10000
 AUTH: tuple[tuple[str, bytes], ...] = ()
 READ_ONLY: bool = False
 IN_FLIGHT_LIMIT: int = 16384
+TLS_CA_FILE: str | None = None
+TLS_CERT_FILE: str | None = None
+TLS_KEY_FILE: str | None = None
+TLS_STORE_PASSWORD: str | None = None
+TLS_VERIFY: TlsVerify | None = None
+TLS_SERVER_NAME: str | None = None
+SASL_USER: str | None = None
+SASL_PASSWORD: str | None = None
 LISTEN: str | None = None
 DATA_DIR: str | None = None
 TICK_TIME_MS: int = 2000
+PROPERTIES: dict[str, str] | None = None
 MAX_ATTEMPTS: int = 3
 CAPACITY: int = 1
 
@@ -132,6 +142,17 @@ class WatchType(str, Enum):
     """Lasting watches of the znode."""
     PERSISTENT_RECURSIVE = "persistent_recursive"
     """Lasting watches of everything below it too."""
+
+
+class TlsVerify(str, Enum):
+    """How far a server's certificate is looked at."""
+
+    FULL = "full"
+    """It comes from a trusted authority, and is for the server's name."""
+    CA = "ca"
+    """It comes from a trusted authority, for whatever name."""
+    NONE = "none"
+    """Anybody's will do; whoever is on the way can read and change everything."""
 
 
 class EventKind(str, Enum):

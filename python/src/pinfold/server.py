@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from . import _native
 from . import _vocabulary as vocabulary
 
@@ -16,9 +18,11 @@ class Server:
         listen: str | None = vocabulary.LISTEN,
         data_dir: str | None = vocabulary.DATA_DIR,
         tick_time_ms: int = vocabulary.TICK_TIME_MS,
+        properties: Mapping[str, str] | None = vocabulary.PROPERTIES,
     ) -> None:
-        """Prepares a server; ``with`` or :meth:`start` starts it."""
-        self._options = (listen, data_dir, tick_time_ms)
+        """Prepares a server; ``with`` or :meth:`start` starts it. ``properties`` are settings of a
+        zoo.cfg or Java's system properties, such as ``extendedTypesEnabled``."""
+        self._options = (listen, data_dir, tick_time_ms, list((properties or {}).items()))
         self._running: _native.Server | None = None
 
     @property

@@ -48,6 +48,19 @@ pub(super) static ENUMS: &[Enum] = &[
         ],
     },
     Enum {
+        name: "tls_verify",
+        doc: "How far a server's certificate is looked at.",
+        variants: &[
+            variant("full", 1, "It comes from a trusted authority, and is for the server's name."),
+            variant("ca", 2, "It comes from a trusted authority, for whatever name."),
+            variant(
+                "none",
+                3,
+                "Anybody's will do; whoever is on the way can read and change everything.",
+            ),
+        ],
+    },
+    Enum {
         name: "event_kind",
         doc: "What happened to a watched znode.",
         variants: &[

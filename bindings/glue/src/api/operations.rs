@@ -1,12 +1,17 @@
-//! Operations and options, with their arguments, defaults and doc texts.
+//! Operations, with their arguments, defaults and doc texts.
 
 use super::{Arg, Default, Group, Kind, Operation};
 
-const fn arg(name: &'static str, kind: Kind, doc: &'static str) -> Arg {
+pub(super) const fn arg(name: &'static str, kind: Kind, doc: &'static str) -> Arg {
     Arg { name, kind, default: None, doc }
 }
 
-const fn opt(name: &'static str, kind: Kind, default: Default, doc: &'static str) -> Arg {
+pub(super) const fn opt(
+    name: &'static str,
+    kind: Kind,
+    default: Default,
+    doc: &'static str,
+) -> Arg {
     Arg { name, kind, default: Some(default), doc }
 }
 
@@ -29,46 +34,6 @@ const WATCH: Arg = opt(
 
 const WATCH_TYPE: Arg =
     opt("watch_type", Kind::WatchType, Default::Variant("any"), "Which of its watches.");
-
-pub(super) static OPTIONS: &[Arg] = &[
-    arg("hosts", Kind::Text, "Comma-separated host:port list, with an optional /chroot."),
-    opt(
-        "session_timeout_ms",
-        Kind::U32,
-        Default::Number(10_000),
-        "Session timeout to ask for, milliseconds; the server may give another.",
-    ),
-    opt(
-        "connect_timeout_ms",
-        Kind::U32,
-        Default::Number(10_000),
-        "Time limit for the first connection, milliseconds.",
-    ),
-    opt("auth", Kind::AuthList, Default::Empty, "Credentials, given again at every reconnection."),
-    opt("read_only", Kind::Bool, Default::Bool(false), "Accept a read-only server."),
-    opt(
-        "in_flight_limit",
-        Kind::U32,
-        Default::Number(16_384),
-        "Requests that may wait for an answer before a call is refused with IN_FLIGHT_FULL.",
-    ),
-];
-
-pub(super) static SERVER_OPTIONS: &[Arg] = &[
-    opt("listen", Kind::Text, Default::Null, "host:port; null for a free port on loopback."),
-    opt(
-        "data_dir",
-        Kind::Text,
-        Default::Null,
-        "Data directory; null for a temporary one that goes with the server.",
-    ),
-    opt(
-        "tick_time_ms",
-        Kind::U32,
-        Default::Number(2_000),
-        "ZooKeeper's tick, milliseconds: sessions get between 2 and 20 of them.",
-    ),
-];
 
 pub(super) static OPERATIONS: &[Operation] = &[
     Operation {

@@ -156,6 +156,8 @@ fn field_type(kind: Kind) -> &'static str {
         Kind::CreateMode => "CreateMode",
         Kind::WatchMode => "WatchMode",
         Kind::WatchType => "WatchType",
+        Kind::TlsVerify => "TlsVerify",
+        Kind::Properties => "Readonly<Record<string, string>>",
         Kind::AclList => "readonly Acl[]",
         Kind::Stat => "Stat",
         Kind::NullableStat => "Stat | null",

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Callable, Iterable
+from os import PathLike
 from typing import Any
 
+from .. import _conversion as to
 from .. import _native
 from .. import _vocabulary as vocabulary
 from .._router import Callback, Router
 from .._session import Session
 from .._stream import AsyncStream
-from .._vocabulary import WatchEvent, WatchMode
+from .._vocabulary import TlsVerify, WatchEvent, WatchMode
 
 _BATCH = 1024
 
@@ -59,6 +61,14 @@ class Client(Session):
         auth: Iterable[tuple[str, bytes]] = (),
         read_only: bool = vocabulary.READ_ONLY,
         in_flight_limit: int = vocabulary.IN_FLIGHT_LIMIT,
+        tls_ca_file: str | PathLike[str] | None = vocabulary.TLS_CA_FILE,
+        tls_cert_file: str | PathLike[str] | None = vocabulary.TLS_CERT_FILE,
+        tls_key_file: str | PathLike[str] | None = vocabulary.TLS_KEY_FILE,
+        tls_store_password: str | None = vocabulary.TLS_STORE_PASSWORD,
+        tls_verify: TlsVerify | None = vocabulary.TLS_VERIFY,
+        tls_server_name: str | None = vocabulary.TLS_SERVER_NAME,
+        sasl_user: str | None = vocabulary.SASL_USER,
+        sasl_password: str | None = vocabulary.SASL_PASSWORD,
     ) -> None:
         """Starts to connect, and returns at once. Calls wait for the connection."""
         loop = asyncio.get_running_loop()
@@ -71,6 +81,16 @@ class Client(Session):
                 list(auth),
                 read_only,
                 in_flight_limit,
+                to.security(
+                    tls_ca_file,
+                    tls_cert_file,
+                    tls_key_file,
+                    tls_store_password,
+                    tls_server_name,
+                    sasl_user,
+                    sasl_password,
+                    tls_verify,
+                ),
             ),
         )
 

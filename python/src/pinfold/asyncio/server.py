@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from .. import _vocabulary as vocabulary
 from ..server import Server as BlockingServer
@@ -18,10 +19,12 @@ class Server:
         listen: str | None = vocabulary.LISTEN,
         data_dir: str | None = vocabulary.DATA_DIR,
         tick_time_ms: int = vocabulary.TICK_TIME_MS,
+        properties: Mapping[str, str] | None = vocabulary.PROPERTIES,
     ) -> None:
-        """Prepares a server; ``async with`` or :meth:`start` starts it."""
+        """Prepares a server; ``async with`` or :meth:`start` starts it. ``properties`` are settings
+        of a zoo.cfg or Java's system properties, such as ``extendedTypesEnabled``."""
         self._server = BlockingServer(
-            listen=listen, data_dir=data_dir, tick_time_ms=tick_time_ms
+            listen=listen, data_dir=data_dir, tick_time_ms=tick_time_ms, properties=properties
         )
 
     @property

@@ -1,5 +1,6 @@
 import asyncio  # asyncio
 from collections.abc import Callable, Iterable, Sequence
+from os import PathLike
 from typing import TypeVar
 
 from ._native import MultiOp, ReadOp, Stat  # sync
@@ -19,6 +20,7 @@ from .._vocabulary import (  # asyncio
     Data,
     Identity,
     SessionState,
+    TlsVerify,
     WatchEvent,
     WatchMode,
     WatchType,
@@ -50,6 +52,14 @@ class Client(Session):
         auth: Iterable[tuple[str, bytes]] = (),
         read_only: bool = False,
         in_flight_limit: int = 16384,
+        tls_ca_file: str | PathLike[str] | None = None,
+        tls_cert_file: str | PathLike[str] | None = None,
+        tls_key_file: str | PathLike[str] | None = None,
+        tls_store_password: str | None = None,
+        tls_verify: TlsVerify | None = None,
+        tls_server_name: str | None = None,
+        sasl_user: str | None = None,
+        sasl_password: str | None = None,
     ) -> None: ...
     async def connect(self) -> Client: ...
     def renew(self) -> Client: ...
