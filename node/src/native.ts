@@ -140,7 +140,7 @@ type Text = string | null;
 /** @internal [CA, certificate, key, store password, server name, user, password, verify] */
 export type NativeSecurity = [Text, Text, Text, Text, Text, Text, Text, number | null];
 
-/** @internal [hosts, session timeout, connect timeout, auth, read only, in-flight limit, security] */
+/** @internal [hosts, session timeout, connect timeout, auth, read only, in-flight limit, safety] */
 export type NativeOptions = [
   string, number, number, [string, Buffer][], boolean, number, NativeSecurity,
 ];

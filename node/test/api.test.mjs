@@ -34,7 +34,8 @@ test("every operation of the session is a method of Client", () => {
 });
 
 test("every operation of a recipe has a method in the native module", () => {
-  const client = native.open(["127.0.0.1:1", 1000, 1000, [], false, 1], () => {});
+  const security = new Array(8).fill(null);
+  const client = native.open(["127.0.0.1:1", 1000, 1000, [], false, 1, security], () => {});
   for (const { name } of api.operations) assert.equal(typeof client[camel(name)], "function", name);
   client.close();
 });

@@ -210,7 +210,8 @@ def test_a_forgotten_client_does_not_hang_the_exit(hosts: str, armed: str) -> No
     assert (done.returncode, done.stdout.strip()) == (0, "end of program"), done.stderr
 
 
-def test_an_interrupt_ends_a_waiting_call(hosts: str) -> None:
+@pytest.mark.parametrize("call", ['client.get("/")', "client.connect()"])
+def test_an_interrupt_ends_a_waiting_call(hosts: str, call: str) -> None:
     script = """
         import _thread, signal, sys, threading
         import pinfold
@@ -220,10 +221,10 @@ def test_an_interrupt_ends_a_waiting_call(hosts: str) -> None:
         started = threading.Timer(0.2, _thread.interrupt_main)
         started.start()
         try:
-            client.get("/")
+            CALL
         except KeyboardInterrupt:
             print("interrupted")
-    """
+    """.replace("CALL", call)
     assert run(script, hosts).stdout.strip() == "interrupted"
 
 

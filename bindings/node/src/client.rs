@@ -26,15 +26,14 @@ pub(crate) fn open(
     options: OptionFields<'_>,
     wake: Function<'_, (), ()>,
 ) -> napi::Result<Either<NativeClient, ErrorFields>> {
-    let (hosts, session_timeout_ms, connect_timeout_ms, auth, read_only, in_flight_limit, security) =
-        options;
+    let (hosts, session_timeout_ms, connect_timeout_ms, auth, read_only, limit, security) = options;
     let auth = auth.into_iter().map(|(scheme, secret)| (scheme, secret.to_vec())).collect();
     let options = Options {
         session_timeout_ms,
         connect_timeout_ms,
         auth,
         read_only,
-        in_flight_limit,
+        in_flight_limit: limit,
         ..Options::new(hosts)
     };
     let client = guarded(|| {
