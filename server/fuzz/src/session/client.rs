@@ -160,7 +160,11 @@ impl Client {
                 let op = ANSWERED[usize::from(*op) % ANSWERED.len()];
                 self.ask(op.code(), body);
             }
-            Step::Unknown { op, body, .. } => self.ask(*op, body),
+            Step::Unknown { op, body, .. } => {
+                self.ask(*op, body);
+                // Credentials that prove nothing end the connection.
+                self.may_end |= *op == OpCode::Auth.code();
+            }
             Step::Frame { body, .. } => {
                 // There is no telling what this asks for.
                 self.may_end = true;
@@ -198,8 +202,7 @@ impl Client {
             self.expected.push_back(xid);
         }
         self.send(&out);
-        // Credentials that prove nothing end the connection as well.
-        self.may_end |= ends || known == Some(OpCode::Auth);
+        self.may_end |= ends;
         self.has_closed |= ends;
     }
 
