@@ -38,6 +38,7 @@ fn perform(address: &str, clients: &mut [Option<Client>; SLOTS], step: &Step) {
         }
         Step::TakeOver { of, wrong_password, .. } => {
             let of = usize::from(*of) % SLOTS;
+            clients.iter_mut().flatten().for_each(Client::flush);
             let Some(session) = clients[of].as_ref().map(Client::session) else { return };
             let taken = Client::take_over(address, &session, *wrong_password);
             if let Some(other) = clients.iter_mut().flatten().find(|c| c.session().is(&session))
@@ -50,7 +51,10 @@ fn perform(address: &str, clients: &mut [Option<Client>; SLOTS], step: &Step) {
                 clients[slot] = taken;
             }
         }
-        Step::Leave { .. } => clients[slot] = None,
+        Step::Leave { .. } => {
+            clients[slot].iter_mut().for_each(Client::flush);
+            clients[slot] = None;
+        }
         Step::Stray { bytes, .. } => client::stray(address, bytes),
         _ => {
             if clients[slot].is_none() {

@@ -56,6 +56,7 @@ impl Session {
 pub(super) struct Client {
     stream: TcpStream,
     input: BytesMut,
+    output: BytesMut,
     session: Session,
     next_xid: i32,
     /// The xids of the replies that have to come, in this order.
@@ -121,6 +122,7 @@ impl Client {
         let mut client = Client {
             stream: open(address),
             input: BytesMut::new(),
+            output: BytesMut::new(),
             session: Session { id: 0, password: None },
             next_xid: 0,
             expected: VecDeque::new(),
@@ -131,6 +133,7 @@ impl Client {
         let mut body = BytesMut::new();
         request.encode(&mut body);
         client.send(&frame::frame(&body));
+        client.flush();
         let answer = ConnectResponse::decode(&client.frame()?).expect("an answer to a handshake");
         assert_eq!(answer.read_only.is_some(), request.read_only.is_some());
         client.session = Session { id: answer.session_id, password: answer.password };
@@ -206,17 +209,22 @@ impl Client {
         self.has_closed |= ends;
     }
 
+    /// Goes out with what comes behind it, so that the server gets it at once.
     fn send(&mut self, bytes: &[u8]) {
-        if self.has_ended {
-            return;
-        }
-        if self.stream.write_all(bytes).is_err() {
+        self.output.extend_from_slice(bytes);
+    }
+
+    /// Sends what has been said so far.
+    pub(super) fn flush(&mut self) {
+        let bytes = self.output.split();
+        if !self.has_ended && self.stream.write_all(&bytes).is_err() {
             assert!(self.may_end, "the server closed a connection without need");
         }
     }
 
     /// Reads every reply that has to come.
     fn wait(&mut self) {
+        self.flush();
         while let Some(xid) = self.expected.front().copied() {
             match self.reply() {
                 Some(header) => {

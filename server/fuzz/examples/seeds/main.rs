@@ -2,6 +2,8 @@
 //!
 //! What a fuzzer found later lies beside them under other names.
 
+mod plan;
+
 use std::fs;
 use std::path::Path;
 
@@ -30,7 +32,7 @@ fn main() {
         ("log", plans(24)),
         ("replication", members()),
         ("config", settings()),
-        ("session", plans(32)),
+        ("session", [plan::programs(), plans(8)].concat()),
     ] {
         let folder = folder.join(target);
         fs::create_dir_all(&folder).expect("a folder");
