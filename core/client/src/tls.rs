@@ -16,8 +16,8 @@ pub enum Verify {
 }
 
 /// TLS on every connection of a client: version 1.2 or 1.3. Certificates have to be of X.509
-/// version 3, with the server's names as alternative names; a common name alone is none. Files are read when the client starts, and again by
-/// [`crate::Client::renew`].
+/// version 3, with the server's names as alternative names; a common name alone is none. Files are
+/// read when the client starts, and again by [`crate::Client::renew`].
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Tls {
     /// Certificates to trust: PEM, PKCS12 or JKS. The operating system's when there is none.
