@@ -52,7 +52,9 @@ async fn the_client_is_who_it_proves_to_be_again_after_every_reconnection() {
     drop(server);
     states.wait_for(|state| *state == SessionState::Suspended).await.unwrap();
     let server = serve(&folder, &address, &required);
-    states.wait_for(|state| state.is_connected()).await.unwrap();
+    let settled = states.wait_for(|state| state.is_connected() || state.is_final()).await.unwrap();
+    assert!(settled.is_connected(), "{settled:?}");
+    drop(settled);
     // The watch could only be armed again by somebody who had been let in.
     client.set("/mine", "2", -1).await.unwrap();
     assert!(watch.next().await.is_some());
