@@ -11,6 +11,8 @@ mod context;
 mod create;
 mod elsewhere;
 mod ephemerals;
+mod frames;
+mod matrix;
 mod multi;
 mod operation;
 mod report;
@@ -18,6 +20,7 @@ mod requests;
 mod session;
 mod stat;
 mod trail;
+mod watches;
 mod zxid;
 
 use std::collections::VecDeque;
@@ -37,11 +40,14 @@ use requests::{create, delete, read};
 /// Every group, in the order of a report.
 pub const GROUPS: &[Group] = &[
     Group { name: "sessions", checks: session::CHECKS, alone: false },
+    Group { name: "frames", checks: frames::CHECKS, alone: false },
     Group { name: "zxids", checks: zxid::CHECKS, alone: true },
     Group { name: "stat", checks: stat::CHECKS, alone: false },
     Group { name: "create", checks: create::CHECKS, alone: false },
     Group { name: "changes and reads", checks: change::CHECKS, alone: false },
     Group { name: "multi", checks: multi::CHECKS, alone: false },
+    Group { name: "watches", checks: watches::CHECKS, alone: false },
+    Group { name: "table of watches", checks: matrix::CHECKS, alone: false },
     Group { name: "ephemerals", checks: ephemerals::CHECKS, alone: false },
     Group { name: "operation", checks: operation::CHECKS, alone: true },
 ];
