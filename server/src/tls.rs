@@ -16,7 +16,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::pki_types::{
+    CertificateDer, Der, PrivateKeyDer, ServerName, TrustAnchor,
+};
 use tokio_rustls::rustls::server::{NoClientAuth, ParsedCertificate, WebPkiClientVerifier};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{
@@ -231,8 +233,12 @@ fn verifier(
         .map_err(|error| refused(error.to_string()))?;
     let trusted: Vec<_> = trusted.into_iter().map(CertificateDer::from).collect();
     let mut roots = RootCertStore::empty();
-    for certificate in &trusted {
+    for certificate in trusted.iter().filter(|trusted| keystore::is_authority(trusted)) {
         roots.add(certificate.clone()).map_err(|error| refused(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        // All that is trusted are certificates of clients, and rustls takes no empty list.
+        roots.roots.push(nobody());
     }
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
     let builder = match settings.client_auth {
@@ -242,6 +248,16 @@ fn verifier(
     let authorities = builder.build().map_err(|error| refused(error.to_string()))?;
     let algorithms = provider.signature_verification_algorithms;
     Ok(Arc::new(Verifier { authorities, trusted, algorithms }))
+}
+
+/// An authority without a name and without a key, so that nothing can come from it.
+fn nobody() -> TrustAnchor<'static> {
+    let nothing = Der::from_slice(&[]);
+    TrustAnchor {
+        subject: nothing.clone(),
+        subject_public_key_info: nothing,
+        name_constraints: None,
+    }
 }
 
 fn versions(settings: &Settings) -> Vec<&'static SupportedProtocolVersion> {

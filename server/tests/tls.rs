@@ -211,6 +211,18 @@ fn self_signed_certificates_are_trusted_by_being_in_the_store() {
 }
 
 #[test]
+fn whose_certificate_is_trusted_can_make_none_for_others() {
+    let place = Place::new();
+    let client = Authority::without_rights("client");
+    for trusted in [client.pem.clone(), format!("{}{}", place.authority.pem, client.pem)] {
+        write(place.path(), "trust.pem", &trusted);
+        let server = place.serve(&[]);
+        let error = place.connect(&server, Some(&client.issue("root"))).map(drop).unwrap_err();
+        assert!(error.to_string().contains("UnknownCA"), "{error}");
+    }
+}
+
+#[test]
 fn a_certificate_may_have_to_name_its_address() {
     let place = Place::new();
     let server = place.serve(&[("ssl.clientHostnameVerification", "true")]);

@@ -9,7 +9,7 @@ use pinfold_proto::keystore::{self, Identity, StoreKind};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, Der, PrivateKeyDer, ServerName, TrustAnchor};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::{Error, ErrorKind, Tls, Verify};
@@ -79,7 +79,12 @@ fn verifier(
     let trusted = trusted(tls)?;
     let mut roots = RootCertStore::empty();
     // Among those of an operating system there are always some that are not understood.
-    roots.add_parsable_certificates(trusted.iter().cloned());
+    let authorities = trusted.iter().filter(|trusted| keystore::is_authority(trusted));
+    roots.add_parsable_certificates(authorities.cloned());
+    if roots.is_empty() && !trusted.is_empty() {
+        // All that is trusted are certificates of servers, and rustls takes no empty list.
+        roots.roots.push(nobody());
+    }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
         .map_err(|error| {
@@ -88,6 +93,16 @@ fn verifier(
         })?;
     let checks_name = tls.verify == Verify::Full;
     Ok(Arc::new(Verifier { authorities: verifier, trusted, checks_name }))
+}
+
+/// An authority without a name and without a key, so that nothing can come from it.
+fn nobody() -> TrustAnchor<'static> {
+    let nothing = Der::from_slice(&[]);
+    TrustAnchor {
+        subject: nothing.clone(),
+        subject_public_key_info: nothing,
+        name_constraints: None,
+    }
 }
 
 /// The certificates to trust.

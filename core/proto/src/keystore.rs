@@ -10,6 +10,11 @@ mod pkcs12;
 
 use std::path::Path;
 
+use x509_cert::Version;
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::Decode;
+use x509_cert::ext::pkix::BasicConstraints;
+
 /// The kind of a file, as ZooKeeper's `type` settings name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreKind {
@@ -154,4 +159,14 @@ pub fn trusted(kind: StoreKind, bytes: &[u8], password: &str) -> Result<Vec<Vec<
         return refuse("it has no trusted certificate");
     }
     Ok(trusted)
+}
+
+/// Whether a certificate that is trusted may vouch for others: one of an authority, or one of
+/// version 1, which cannot say. Java draws the same line. Without it, everybody whose own
+/// certificate is in a store could make certificates for anybody else.
+pub fn is_authority(certificate: &[u8]) -> bool {
+    let Ok(certificate) = CertificateInner::<Raw>::from_der(certificate) else { return false };
+    let body = certificate.tbs_certificate();
+    let constraints = || body.get_extension::<BasicConstraints>().ok().flatten();
+    body.version() == Version::V1 || constraints().is_some_and(|(_, constraints)| constraints.ca)
 }

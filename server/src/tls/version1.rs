@@ -5,6 +5,7 @@
 //! does not read them. Here they are trusted when an authority of the store itself has signed
 //! them; with something in between they are refused.
 
+use pinfold_proto::keystore::is_authority;
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
 use tokio_rustls::rustls::crypto::WebPkiSupportedAlgorithms;
 use tokio_rustls::rustls::crypto::verify_tls13_signature_with_raw_key;
@@ -67,6 +68,9 @@ impl Version1 {
         let algorithm = inside(&algorithm).ok_or(CertificateError::BadEncoding)?;
         let signature = self.certificate.signature().raw_bytes();
         let named = trusted.iter().filter_map(|authority| {
+            if !is_authority(authority) {
+                return None;
+            }
             let authority = CertificateInner::<Raw>::from_der(authority).ok()?;
             let authority = authority.tbs_certificate();
             let key = authority.subject_public_key_info().to_der().ok()?;

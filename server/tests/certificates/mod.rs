@@ -37,6 +37,14 @@ impl Authority {
         Authority { issuer: Issuer::new(parameters, key), pem }
     }
 
+    /// One that is signed by itself and says nowhere that it may sign others.
+    pub fn without_rights(name: &str) -> Authority {
+        let parameters = parameters(name);
+        let key = KeyPair::generate().unwrap();
+        let pem = parameters.self_signed(&key).unwrap().pem();
+        Authority { issuer: Issuer::new(parameters, key), pem }
+    }
+
     /// For localhost and 127.0.0.1, valid for a long time.
     pub fn issue(&self, name: &str) -> Issued {
         self.sign(&parameters(name))

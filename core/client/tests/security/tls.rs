@@ -125,6 +125,19 @@ async fn self_signed_servers_are_trusted_by_being_in_the_store() {
 }
 
 #[tokio::test]
+async fn whose_certificate_is_trusted_can_make_none_for_others() {
+    let (folder, ..) = setup();
+    let other = Authority::without_rights("another server");
+    let ca_file = write(folder.path(), "ca.pem", &other.pem);
+    let server = serve(folder.path(), &other.issue("server").pem(), &other.pem, "none");
+    for verify in [Verify::Full, Verify::Ca] {
+        let tls = Some(Tls { ca_file: Some(ca_file.clone()), verify, ..Tls::default() });
+        let error = fails(Options { tls, ..impatient(localhost(&server)) }).await;
+        assert!(error.message().contains("UnknownIssuer"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn every_kind_of_store_says_who_the_client_is() {
     let folder = tempfile::tempdir().unwrap();
     let authority = std::fs::read_to_string(store("ca.pem")).unwrap();
