@@ -82,6 +82,11 @@ impl Tls {
         Ok(Some(Tls { settings: settings.clone(), loaded, handshakes }))
     }
 
+    /// Handshakes that are under way.
+    pub(crate) fn handshakes(&self) -> usize {
+        self.handshakes.load(Ordering::Relaxed)
+    }
+
     /// Shakes hands.
     pub(crate) async fn accept(&self, stream: TcpStream) -> Result<Secured, Failure> {
         let limit = self.settings.handshake_limit;

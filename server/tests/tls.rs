@@ -335,6 +335,7 @@ fn more_handshakes_than_allowed_are_refused() {
     while monitor(&server, "zk_tls_handshake_exceeded") == "0" {
         std::thread::yield_now();
     }
+    assert_eq!(monitor(&server, "zk_outstanding_tls_handshake"), "1");
     drop(sockets);
 }
 

@@ -8,6 +8,7 @@ use super::number::decimal;
 use super::{VERSION, environment};
 use crate::shared::{Shared, lock};
 use crate::statistics::{Quantiles, Summary};
+use crate::tls::Tls;
 
 pub(super) fn monitor(shared: &Shared) -> String {
     let mut page = Page(String::new());
@@ -61,6 +62,8 @@ fn gauges(page: &mut Page, shared: &Shared) {
     page.line("connection_drop_probability", "0.0");
     page.line("watch_count", watches);
     page.line("auth_failed_count", statistics.auth_failed.get());
+    let handshakes = shared.gate.tls.as_ref().map_or(0, Tls::handshakes);
+    page.line("outstanding_tls_handshake", handshakes);
     page.line("unsuccessful_handshake", statistics.handshakes_failed.get());
     page.line("tls_handshake_exceeded", statistics.handshakes_exceeded.get());
     page.line("min_latency", statistics.latency.min());
