@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::authentication;
+use crate::config::Limits;
 use crate::handshake;
 use crate::listener::{self, Door};
 use crate::pipeline::{Message, Submission};
@@ -26,11 +27,6 @@ use crate::shared::{Shared, lock};
 use crate::statistics::{Answer, Traffic};
 use batch::Batch;
 
-/// Bytes that may wait for one connection before no more is read from it.
-const BACKLOG_BYTES: usize = 8 << 20;
-/// A client that lets this many bytes of answers and events pile up is cut off; its session
-/// stays, and it can come back.
-const OUTPUT_LIMIT: usize = 1 << 30;
 /// What the answer to a read is expected to weigh before the first one is known.
 const FIRST_GUESS: usize = 16 << 10;
 /// Most bytes of identities of one connection; each of its writes carries them into the log.
@@ -70,16 +66,22 @@ pub(crate) struct Served {
 struct Output {
     bytes: BytesMut,
     last: bool,
+    /// More than this may not be left unread.
+    limit: usize,
+    overrun: bool,
 }
 
 impl Connection {
-    pub(crate) fn new(id: u64, peer: SocketAddr, auth: Vec<Id>) -> Connection {
+    /// A client that leaves more than `unread_bytes` unread is cut off; its session stays, and it
+    /// can come back.
+    pub(crate) fn new(id: u64, peer: SocketAddr, auth: Vec<Id>, unread_bytes: usize) -> Connection {
+        let output = Output { limit: unread_bytes, ..Output::default() };
         Connection {
             id,
             peer,
             served: OnceLock::new(),
             auth: Mutex::new(Arc::new(auth)),
-            output: Mutex::new(Output::default()),
+            output: Mutex::new(output),
             submitted: AtomicUsize::new(0),
             submitted_bytes: AtomicUsize::new(0),
             answer_guess: AtomicUsize::new(FIRST_GUESS),
@@ -134,7 +136,8 @@ impl Connection {
             return;
         }
         write(&mut output.bytes);
-        let overrun = output.bytes.len() > OUTPUT_LIMIT;
+        let overrun = output.bytes.len() > output.limit;
+        output.overrun |= overrun;
         drop(output);
         if overrun {
             tracing::warn!(peer = %self.peer, "the client does not read; its connection is closed");
@@ -184,9 +187,9 @@ impl Connection {
         self.answer_guess.store(size.max(guess / 8 * 7), Ordering::Relaxed);
     }
 
-    fn is_backlogged(&self) -> bool {
+    fn is_backlogged(&self, limits: &Limits) -> bool {
         let output = lock(&self.output).bytes.len();
-        self.submitted_bytes.load(Ordering::Relaxed) + output > BACKLOG_BYTES
+        self.submitted_bytes.load(Ordering::Relaxed) + output > limits.connection_bytes
     }
 
     /// Appends an error, behind which the connection ends.
@@ -225,13 +228,17 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     let _ = stream.set_nodelay(true);
     let id = shared.next_connection_id();
     let auth = authentication::initial(&shared.config, peer.ip());
-    let connection = Arc::new(Connection::new(id, peer, auth));
+    let unread_bytes = shared.config.limits.unread_bytes;
+    let connection = Arc::new(Connection::new(id, peer, auth, unread_bytes));
     lock(&shared.connections).insert(id, connection.clone());
     tokio::select! {
         () = listener::enter(&shared, &connection, stream, door) => {}
         () = connection.killed.notified() => {}
     }
     connection.kill();
+    if lock(&connection.output).overrun {
+        shared.statistics.slow_clients_closed.add(1);
+    }
     lock(&shared.connections).remove(&id);
     lock(&shared.watches).forget(id);
     let _ = shared.pipeline().send(Message::Gone(connection));
@@ -322,7 +329,7 @@ impl<R: AsyncRead + Unpin> Input<R> {
                         return;
                     }
                     Flow::Starved => {}
-                    Flow::Backlogged => self.wait_for_room().await,
+                    Flow::Backlogged => self.wait_for_room(shared).await,
                     Flow::Over => break,
                 }
             }
@@ -340,17 +347,21 @@ impl<R: AsyncRead + Unpin> Input<R> {
         matches!(self.socket.read_buf(&mut self.buffer).await, Ok(count) if count > 0)
     }
 
-    async fn wait_for_room(&self) {
-        while self.connection.is_backlogged() {
+    async fn wait_for_room(&self, shared: &Shared) {
+        shared.statistics.waits.add(1);
+        let limits = &shared.config.limits;
+        while self.connection.is_backlogged(limits) {
             self.connection.room.notified().await;
         }
+        shared.backlog.room(limits).await;
     }
 
     /// Takes whole frames from the buffer, as long as there is room for their answers.
     fn take_frames(&mut self, shared: &Shared) -> Flow {
+        let limits = &shared.config.limits;
         let mut batch = Batch::new();
         let flow = loop {
-            if self.connection.is_backlogged() {
+            if self.connection.is_backlogged(limits) || shared.backlog.is_full(limits) {
                 break Flow::Backlogged;
             }
             match self.frames.decode(&mut self.buffer) {
@@ -447,6 +458,7 @@ impl<R: AsyncRead + Unpin> Input<R> {
         };
         self.connection.submitted_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.connection.submitted.fetch_add(1, Ordering::Relaxed);
+        shared.backlog.add(bytes);
         batch.submissions.push(Submission {
             connection: self.connection.clone(),
             xid,

@@ -5,6 +5,7 @@
 //! one value.
 
 mod authentication;
+mod backlog;
 pub mod config;
 mod connection;
 pub mod embedded;

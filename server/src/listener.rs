@@ -36,8 +36,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, door: Doo
             }
             Ok((_, peer)) => {
                 shared.statistics.connections_rejected.add(1);
-                let limit = shared.config.limits.connections_per_address;
-                tracing::warn!(%peer, limit, "refused: too many connections from this address");
+                tracing::warn!(%peer, "refused: too many connections, in all or from this address");
             }
             Err(error) => {
                 // Out of file descriptors, mostly: those who are connected are still served.
@@ -49,11 +48,15 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, door: Doo
 }
 
 fn may_connect(shared: &Shared, peer: SocketAddr) -> bool {
-    let limit = shared.config.limits.connections_per_address;
+    let limits = &shared.config.limits;
+    let connections = lock(&shared.connections);
+    if limits.connections > 0 && connections.len() >= limits.connections {
+        return false;
+    }
+    let limit = limits.connections_per_address;
     if limit == 0 {
         return true;
     }
-    let connections = lock(&shared.connections);
     let same = connections.values().filter(|c| c.peer.ip() == peer.ip());
     same.count() < limit
 }

@@ -62,12 +62,12 @@ impl Look<'_> {
             Read::Exists { path, watch } => self.exists(&path, watch)?,
             Read::GetData { path, watch } => {
                 let (data, stat) = self.state.get_data(&path, self.ids)?;
-                self.arm(watch, OneShot::Data, &path);
+                self.arm(watch, OneShot::Data, &path)?;
                 self.ok(|out| reply::put_data(out, data.as_ref(), &stat));
             }
             Read::GetChildren { path, watch, with_stat } => {
                 let (children, stat) = self.state.get_children(&path, self.ids)?;
-                self.arm(watch, OneShot::Child, &path);
+                self.arm(watch, OneShot::Child, &path)?;
                 self.ok(|out| match with_stat {
                     true => jute::write(out, &GetChildren2Response { children, stat }),
                     false => jute::write(out, &GetChildrenResponse { children }),
@@ -94,8 +94,10 @@ impl Look<'_> {
                 let client_info = self.ids.iter().map(info).collect();
                 self.ok(|out| jute::write(out, &WhoAmIResponse { client_info }));
             }
-            Read::SetWatches(request) => self.set_watches(&request),
+            Read::SetWatches(request) => self.set_watches(&request)?,
             Read::AddWatch { path, mode } => {
+                let child = (mode == AddWatchMode::Persistent).then_some(path.as_str());
+                self.room([path.as_str()].into_iter(), child.into_iter())?;
                 self.watches(|table| table.add(&path, self.connection.id, mode));
                 self.ok(|out| jute::write(out, &ErrorResponse { err: 0 }));
             }
@@ -122,17 +124,39 @@ impl Look<'_> {
         with(&mut lock(&self.shared.watches))
     }
 
-    fn arm(&self, watch: bool, kind: OneShot, path: &str) {
+    fn arm(&self, watch: bool, kind: OneShot, path: &str) -> Result<(), ErrorCode> {
         if watch {
+            let (data, child) = match kind {
+                OneShot::Data => (Some(path), None),
+                OneShot::Child => (None, Some(path)),
+            };
+            self.room(data.into_iter(), child.into_iter())?;
             self.watches(|table| table.arm(kind, path, self.connection.id));
         }
+        Ok(())
+    }
+
+    /// Refuses what would be one watch too many.
+    fn room<'p>(
+        &self,
+        data: impl Iterator<Item = &'p str>,
+        child: impl Iterator<Item = &'p str>,
+    ) -> Result<(), ErrorCode> {
+        let limit = self.shared.config.limits.watches_per_connection;
+        let me = self.connection.id;
+        if self.watches(|table| table.has_room(me, limit, data, child)) {
+            return Ok(());
+        }
+        self.shared.statistics.watches_rejected.add(1);
+        tracing::warn!(peer = %self.connection.peer, limit, "a watch is refused: too many");
+        Err(ErrorCode::QuotaExceeded)
     }
 
     fn exists(&self, path: &str, watch: bool) -> Result<(), ErrorCode> {
         let result = self.state.exists(path, self.ids);
         // A miss arms as well, so that the creation is heard of.
         if matches!(result, Ok(_) | Err(ErrorCode::NoNode)) {
-            self.arm(watch, OneShot::Data, path);
+            self.arm(watch, OneShot::Data, path)?;
         }
         let stat = result?;
         self.ok(|out| jute::write(out, &StatResponse { stat }));
@@ -163,7 +187,13 @@ impl Look<'_> {
 
     /// Arms again what a client had armed before it lost its connection, and tells it what it
     /// missed in the meantime, before the answer.
-    fn set_watches(&self, request: &SetWatches2) {
+    fn set_watches(&self, request: &SetWatches2) -> Result<(), ErrorCode> {
+        let SetWatches2 { data, exist, child, persistent, persistent_recursive, .. } = request;
+        let both = || persistent.iter();
+        self.room(
+            data.iter().chain(exist).chain(both()).chain(persistent_recursive).map(String::as_str),
+            child.iter().chain(both()).map(String::as_str),
+        )?;
         let since = request.relative_zxid;
         let me = self.connection.id;
         let missed = |path: &str, newest: fn(&Stat) -> i64, changed: EventType| match self
@@ -208,5 +238,6 @@ impl Look<'_> {
             self.connection.count_sent(self.shared, 1);
         }
         self.ok(|_| {});
+        Ok(())
     }
 }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use pinfold_replication::Role;
 use pinfold_state::StateMachine;
 
+use crate::backlog::Backlog;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::gate::Gate;
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) watches: Mutex<WatchTable>,
     pub(crate) connections: Mutex<HashMap<u64, Arc<Connection>>>,
     pub(crate) statistics: Statistics,
+    pub(crate) backlog: Backlog,
     /// What `gtmk` shows and `stmk` sets; nothing here goes by it.
     pub(crate) trace_mask: AtomicI64,
     pub(crate) started: Instant,
@@ -62,6 +64,7 @@ impl Shared {
             watches: Mutex::new(WatchTable::default()),
             connections: Mutex::new(HashMap::new()),
             statistics,
+            backlog: Backlog::default(),
             trace_mask: AtomicI64::new(DEFAULT_TRACE_MASK),
             started: Instant::now(),
             role: Mutex::new(None),

@@ -83,6 +83,12 @@ pub(crate) struct Statistics {
     pub(crate) handshakes_exceeded: Counter,
     /// Writes that went beyond a limit of a quota, or would have.
     pub(crate) quota_exceeded: Counter,
+    /// Times that nothing more was read from a client because too much was outstanding.
+    pub(crate) waits: Counter,
+    /// Clients that were cut off because they left too much unread.
+    pub(crate) slow_clients_closed: Counter,
+    /// Watches that were refused because their connection had too many.
+    pub(crate) watches_rejected: Counter,
     outstanding: AtomicI64,
 }
 
@@ -136,6 +142,9 @@ impl Statistics {
             &self.sessions_expired,
             &self.large_requests_rejected,
             &self.auth_failed,
+            &self.waits,
+            &self.slow_clients_closed,
+            &self.watches_rejected,
             &self.quota_exceeded,
             &self.handshakes_failed,
             &self.handshakes_exceeded,

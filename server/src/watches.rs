@@ -41,6 +41,21 @@ pub(crate) enum OneShot {
 }
 
 impl WatchTable {
+    /// Whether a connection may watch these as well and still has at most `limit` watches, which
+    /// is any number if it is 0. What it watches already takes no further place.
+    pub(crate) fn has_room<'a>(
+        &self,
+        watcher: Watcher,
+        limit: usize,
+        data: impl Iterator<Item = &'a str>,
+        child: impl Iterator<Item = &'a str>,
+    ) -> bool {
+        let held = self.data.count(watcher) + self.child.count(watcher);
+        let new = data.filter(|path| !self.data.has(path, watcher, ANY)).count()
+            + child.filter(|path| !self.child.has(path, watcher, ANY)).count();
+        limit == 0 || new == 0 || held + new <= limit
+    }
+
     pub(crate) fn arm(&mut self, kind: OneShot, path: &str, watcher: Watcher) {
         match kind {
             OneShot::Data => self.data.add(path, watcher, STANDARD),
@@ -139,6 +154,10 @@ impl Side {
         }
         *modes |= mode;
         self.by_watcher.entry(watcher).or_default().insert(key);
+    }
+
+    fn count(&self, watcher: Watcher) -> usize {
+        self.by_watcher.get(&watcher).map_or(0, HashSet::len)
     }
 
     fn has(&self, path: &str, watcher: Watcher, modes: u8) -> bool {

@@ -200,7 +200,9 @@ fn fuzz(programs: &Path, target: &str, seconds: u64, temporary: &Path) -> Fallib
         }
         tail.push_back(line);
     }
-    if !child.wait().doing(target)?.success() {
+    let status = child.wait().doing(target)?;
+    if !status.success() {
+        tail.push_back(format!("{target}: {status}"));
         verdict.failure = Some(Vec::from(tail).join("\n"));
     }
     Ok(verdict)

@@ -44,6 +44,7 @@ impl Submission {
         connection.ordered_done(self.bytes);
         connection.traffic.ended();
         shared.statistics.ended();
+        shared.backlog.done(self.bytes, &shared.config.limits);
         if let Some(answer) = answer {
             connection.count_sent(shared, 1);
             if self.operation.is_none_or(|op| !matches!(op, OpCode::Auth | OpCode::Sasl)) {

@@ -92,6 +92,10 @@ fn counters(page: &mut Page, shared: &Shared) {
         ("connection_request_count", &statistics.handshakes),
         ("stale_sessions_expired", &statistics.sessions_expired),
         ("tls_handshake_exceeded", &statistics.handshakes_exceeded),
+        ("request_throttle_wait_count", &statistics.waits),
+        // What ZooKeeper has no limit for.
+        ("slow_clients_closed", &statistics.slow_clients_closed),
+        ("watches_rejected", &statistics.watches_rejected),
     ];
     for (name, counter) in counters {
         page.line(name, counter.get());
