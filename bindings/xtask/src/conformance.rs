@@ -1,4 +1,7 @@
-//! `cargo x conformance`: every case, in every language, against both servers.
+//! `cargo x conformance`: every case in every language, and the suite of the wire, against both
+//! servers; or the suite against any other server.
+
+mod suite;
 
 use crate::fault::Doing;
 use crate::languages::{self, LANGUAGES};
@@ -11,7 +14,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
 
-/// Play the conformance cases through every language's driver, against Pinfold and ZooKeeper
+/// Play every case in every language and the suite of the wire, against Pinfold and ZooKeeper
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only these languages (rust, python, node, c)
@@ -20,9 +23,14 @@ pub(crate) struct Args {
     /// Only cases whose name contains this
     #[arg(long)]
     case: Option<String>,
-    /// Also play against a server that runs already (host:port)
+    /// Also play the cases against a server that runs already (host:port)
     #[arg(long)]
-    server: Option<String>,
+    also: Option<String>,
+    /// Only the suite of the wire, no languages
+    #[arg(long)]
+    suite: bool,
+    #[command(flatten)]
+    score: suite::Score,
     /// A driver of your own: a command line that speaks the protocol of DRIVERS.md
     #[arg(long)]
     driver: Option<String>,
@@ -32,12 +40,27 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Fallible {
+    if let Some(address) = &args.score.server {
+        return suite::score(address, &args.score);
+    }
+    if args.suite {
+        return suite::compare(&args.score, args.only.as_deref());
+    }
+    play(&args)?;
+    // Whoever asked for part of the languages did not ask for this.
+    match args.languages.is_empty() && args.case.is_none() && args.driver.is_none() {
+        true => suite::compare(&args.score, args.only.as_deref()),
+        false => Ok(()),
+    }
+}
+
+fn play(args: &Args) -> Fallible {
     let folder = workspace::root().join("bindings/conformance/cases");
     let mut cases = case::read_all(&folder).map_err(Fault::new)?;
     if let Some(part) = &args.case {
         cases.retain(|case| case.name.contains(part.as_str()));
     }
-    let launches = launches(&args)?;
+    let launches = launches(args)?;
     let mut targets = Vec::new();
     let data = tempfile::tempdir().doing("making a temporary folder")?;
     let mut ours = None;
@@ -58,7 +81,7 @@ pub(crate) fn run(args: Args) -> Fallible {
             }
         }
     }
-    if let Some(address) = &args.server {
+    if let Some(address) = &args.also {
         targets.push(target(address, address));
     }
     let matrix = Matrix::play(&cases, &launches, &targets, |column| eprintln!("playing {column}"));

@@ -9,6 +9,7 @@ mod client;
 mod command;
 mod context;
 mod create;
+mod differences;
 mod elsewhere;
 mod ephemerals;
 mod frames;
@@ -30,6 +31,7 @@ use std::time::Duration;
 pub use check::{Check, Group, Outcome, Stop};
 pub use command::command;
 pub use context::{Context, Options};
+pub use differences::{DIFFERENCES, Difference};
 pub use elsewhere::{ELSEWHERE, Elsewhere};
 pub use report::{Line, Report, Verdict, list};
 
@@ -161,4 +163,19 @@ fn remove_below(session: &mut Session, path: &str, depth: usize) {
     }
     // What cannot be removed stays.
     let _ = session.call(OpCode::Delete, &delete(path, -1));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DIFFERENCES, GROUPS};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn titles_name_one_check_each_and_differences_name_checks() {
+        let titles: Vec<&str> =
+            GROUPS.iter().flat_map(|group| group.checks).map(|check| check.title).collect();
+        let different: BTreeSet<&str> = titles.iter().copied().collect();
+        assert_eq!(titles.len(), different.len());
+        assert!(DIFFERENCES.iter().all(|difference| different.contains(difference.title)));
+    }
 }

@@ -140,7 +140,7 @@ fn reconfig_disabled(context: &mut Context) -> Outcome {
     let none: Option<String> = None;
     let body = jute::to_bytes(&(&none, &none, &none, -1_i64));
     let reply = client.call_raw(OpCode::Reconfig.code(), &body)?;
-    same("the error of reconfig", Code(reply.err), ErrorCode::ReconfigDisabled)
+    same("the error of reconfig", Code(reply.err), Code::of(ErrorCode::ReconfigDisabled))
 }
 
 fn bad_acls(context: &mut Context) -> Outcome {
@@ -161,7 +161,7 @@ fn bad_acls(context: &mut Context) -> Outcome {
     }
     let body = jute::to_bytes(&(&path, Option::<String>::None, Option::<Vec<Acl>>::None, 0));
     let reply = client.call_raw(OpCode::Create.code(), &body)?;
-    same("the error of a create with a null ACL", Code(reply.err), ErrorCode::InvalidAcl)
+    same("the error of a create with a null ACL", Code(reply.err), Code::of(ErrorCode::InvalidAcl))
 }
 
 fn digest_grants(context: &mut Context) -> Outcome {

@@ -17,6 +17,17 @@ pub struct Check {
     pub run: fn(&mut Context) -> Outcome,
 }
 
+impl Check {
+    /// Whether one of the words is its item or, unless it is a number, part of its title. No
+    /// words stand for all checks.
+    pub fn is_meant(&self, words: &[String]) -> bool {
+        let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+        let names =
+            |word: &String| self.item == word || !is_number(word) && self.title.contains(&**word);
+        words.is_empty() || words.iter().any(names)
+    }
+}
+
 /// Checks that belong together.
 pub struct Group {
     /// Its heading.
@@ -77,17 +88,17 @@ pub(super) fn holds(what: &str, is_true: bool, seen: &impl Debug) -> Outcome {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Code(pub(super) i32);
 
+impl Code {
+    pub(super) fn of(code: ErrorCode) -> Code {
+        Code(code.code())
+    }
+}
+
 impl Debug for Code {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match ErrorCode::from_i32(self.0) {
             Some(code) => write!(out, "{} {}", self.0, code.name()),
             None => write!(out, "{}", self.0),
         }
-    }
-}
-
-impl PartialEq<ErrorCode> for Code {
-    fn eq(&self, other: &ErrorCode) -> bool {
-        self.0 == other.code()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use super::{Check, Options, report};
+use super::{Options, report};
 
 /// What can be said to it.
 const USAGE: &str = "\
@@ -11,7 +11,7 @@ usage: pinfold-conformance HOST:PORT [options]
 
 Scores a server that speaks ZooKeeper's protocol. Nobody else should use it meanwhile.
 
-  --only WORD        only items with this number and checks whose title contains this; repeatable
+  --only WORD        only this item, or checks whose title contains this; repeatable
   --super USER:PW    digest credentials of the server's superuser
   --quotas           the server enforces quotas (enforceQuota=true)
   --collection       wait for the collection of containers and old nodes, up to two minutes
@@ -29,13 +29,6 @@ struct Wanted {
     is_list: bool,
 }
 
-impl Wanted {
-    fn contains(&self, check: &Check) -> bool {
-        let names = |word: &String| check.item == word || check.title.contains(word.as_str());
-        self.only.is_empty() || self.only.iter().any(names)
-    }
-}
-
 /// Runs the suite as the arguments say and prints what came of it; whether nothing failed.
 ///
 /// # Errors
@@ -43,11 +36,11 @@ impl Wanted {
 pub fn command(arguments: impl Iterator<Item = String>) -> Result<bool, String> {
     let wanted = parse(arguments)?;
     if wanted.is_list {
-        print!("{}", report::list(|check| wanted.contains(check)));
+        print!("{}", report::list(|check| check.is_meant(&wanted.only)));
         return Ok(true);
     }
     let address = wanted.address.as_deref().ok_or(USAGE)?;
-    let report = super::run(address, &wanted.options, |check| wanted.contains(check))?;
+    let report = super::run(address, &wanted.options, |check| check.is_meant(&wanted.only))?;
     match wanted.is_json {
         true => println!("{:#}", report.json(address)),
         false => print!("{}", report.text(std::io::stdout().is_terminal())),

@@ -85,7 +85,7 @@ fn failure(context: &mut Context) -> Outcome {
     }
     wanted.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 1, 0xff, 0xff, 0xff, 0xff]);
     same("the bytes of the results", &reply.body[..], &wanted[..])?;
-    same("the error of exists", client.exists(&at("/a"), false)?, ErrorCode::NoNode)
+    same("the error of exists", client.exists(&at("/a"), false)?, Code::of(ErrorCode::NoNode))
 }
 
 fn rolled_back(context: &mut Context) -> Outcome {
@@ -184,7 +184,7 @@ fn bad_flags(context: &mut Context) -> Outcome {
     let mut body = BytesMut::new();
     MultiRequest { ops: vec![part_create(&context.path("/a"), 99)] }.encode(&mut body);
     let reply = client.call_raw(OpCode::Multi.code(), &body)?;
-    same("the error", Code(reply.err), ErrorCode::MarshallingError)
+    same("the error", Code(reply.err), Code::of(ErrorCode::MarshallingError))
 }
 
 pub(super) const CHECKS: &[Check] = &[

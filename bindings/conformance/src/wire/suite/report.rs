@@ -91,6 +91,15 @@ impl Report {
         out
     }
 
+    /// Those that did not pass, for people; empty if all did.
+    pub fn not_passed(&self, is_coloured: bool) -> String {
+        let mut out = String::new();
+        for line in self.lines.iter().filter(|line| line.verdict != Verdict::Passed) {
+            write_line(&mut out, line, is_coloured);
+        }
+        out
+    }
+
     /// For programs: one object with the counts and a list of all checks.
     pub fn json(&self, address: &str) -> serde_json::Value {
         let (passed, failed, not_enabled) = self.counts();

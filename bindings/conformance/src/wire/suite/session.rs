@@ -67,6 +67,13 @@ fn refused(context: &Context, request: &ConnectRequest) -> Outcome {
     client.is_closed()
 }
 
+fn cannot_be_cut_off(context: &mut Context) -> Outcome {
+    let mut client = context.connect()?;
+    let password = Some(Bytes::from_static(&[1; 16]));
+    refused(context, &ConnectRequest { password, ..client.session.takeover() })?;
+    same("the error of exists", client.exists("/", false)?, Code(0))
+}
+
 fn closed_session(context: &mut Context) -> Outcome {
     let client = context.connect()?;
     let request = client.session.takeover();
@@ -178,14 +185,18 @@ fn expired(context: &mut Context) -> Outcome {
     same("the event", other.event()?, (2, path.clone()))?;
     silent.is_closed()?;
     refused(context, &silent.session.takeover())?;
-    same("the error of exists", other.exists(&path, false)?, ErrorCode::NoNode)
+    same("the error of exists", other.exists(&path, false)?, Code::of(ErrorCode::NoNode))
 }
 
 fn unknown_operations(context: &mut Context) -> Outcome {
     for op in [4711, 10, 23, 108, OpCode::Check.code()] {
         let mut client = context.connect()?;
         let reply = client.call_raw(op, &jute::to_bytes(&String::from("/")))?;
-        same(&format!("the error of operation {op}"), Code(reply.err), ErrorCode::Unimplemented)?;
+        same(
+            &format!("the error of operation {op}"),
+            Code(reply.err),
+            Code::of(ErrorCode::Unimplemented),
+        )?;
         client.is_closed()?;
     }
     Ok(())
@@ -202,7 +213,11 @@ fn undecodable(context: &mut Context) -> Outcome {
     ];
     for (op, body) in bodies {
         let reply = client.call_raw(op.code(), body)?;
-        same(&format!("the error of {op:?}"), Code(reply.err), ErrorCode::MarshallingError)?;
+        same(
+            &format!("the error of {op:?}"),
+            Code(reply.err),
+            Code::of(ErrorCode::MarshallingError),
+        )?;
         same("the length of the body", reply.body.len(), 0)?;
     }
     same("the error of exists, afterwards", client.exists("/", false)?, Code(0))
@@ -250,7 +265,7 @@ fn who_am_i(context: &mut Context) -> Outcome {
 
 fn bad_scheme(context: &mut Context) -> Outcome {
     let mut client = context.connect()?;
-    same("the answer to auth", client.auth("nope", "x")?, ErrorCode::AuthFailed)?;
+    same("the answer to auth", client.auth("nope", "x")?, Code::of(ErrorCode::AuthFailed))?;
     client.is_closed()
 }
 
@@ -271,6 +286,11 @@ pub(super) const CHECKS: &[Check] = &[
         run: known_session,
     },
     Check { item: "3", title: "no session for a wrong id or password", run: wrong_session },
+    Check {
+        item: "3",
+        title: "who knows no password cannot cut a session's connection off",
+        run: cannot_be_cut_off,
+    },
     Check { item: "3", title: "no session after its close", run: closed_session },
     Check { item: "4", title: "timeouts are brought into bounds", run: timeouts },
     Check { item: "4", title: "each handshake of a session asks for a timeout", run: timeout_anew },

@@ -28,7 +28,7 @@ fn arms(context: &mut Context) -> Outcome {
     client.create(&path, "")?;
     same("events after getData and getChildren of no node", client.heard()?, [])?;
     client.delete(&path)?;
-    same("the error of exists", client.exists(&path, true)?, ErrorCode::NoNode)?;
+    same("the error of exists", client.exists(&path, true)?, Code::of(ErrorCode::NoNode))?;
     client.create(&path, "")?;
     same("events after exists of no node", client.heard()?, [(CREATED, path)])
 }

@@ -190,7 +190,7 @@ fn a_multi_is_seen_whole(context: &mut Context) -> Outcome {
         reader.exists(&one, true)?;
         writer.multi(vec![part_delete(&one), part_delete(&two)])?;
         same("the event", reader.event()?, (2, one.clone()))?;
-        same("the other node, after it", reader.exists(&two, false)?, ErrorCode::NoNode)?;
+        same("the other node, after it", reader.exists(&two, false)?, Code::of(ErrorCode::NoNode))?;
         writer.multi(vec![part_create(&one, 0), part_create(&two, 0)])?;
     }
     Ok(())
