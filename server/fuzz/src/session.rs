@@ -15,6 +15,14 @@ use program::{Program, Step};
 /// Connections that a program may have at a time.
 const SLOTS: usize = 3;
 
+/// Stops the server that the programs ran against, and removes what it has written.
+///
+/// # Panics
+/// When the server had stopped by itself.
+pub fn end() {
+    ground::end();
+}
+
 /// Runs the program that the input describes.
 pub fn run(data: &[u8]) {
     let Ok(program) = Program::arbitrary(&mut Unstructured::new(data)) else { return };

@@ -21,5 +21,6 @@ fn every_committed_input_is_survived() {
             inputs += 1;
         }
     }
+    pinfold_fuzz::session::end();
     println!("{inputs} inputs");
 }

@@ -57,6 +57,15 @@ pub(super) fn address() -> String {
     address
 }
 
+/// Stops the server if there is one; the next program gets a new one.
+pub(super) fn end() {
+    let ended = GROUND.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(Ground { server, directory, .. }) = ended {
+        server.stop().expect("the server stops because it is told to");
+        std::fs::remove_dir_all(&directory).expect("its directory can be removed");
+    }
+}
+
 /// Waits until the server has let go of everything that belonged to connections.
 pub(super) fn assert_nobody_left(address: &str) {
     let deadline = Instant::now() + PATIENCE;
