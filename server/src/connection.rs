@@ -194,8 +194,11 @@ impl Connection {
 
     /// Appends an error, behind which the connection ends.
     pub(crate) fn refuse(&self, xid: i32, zxid: i64, error: ErrorCode) {
-        let nameless = [ErrorCode::AuthFailed, ErrorCode::SessionClosedRequireSaslAuth];
-        let zxid = if nameless.contains(&error) { 0 } else { zxid };
+        let zxid = match error {
+            ErrorCode::AuthFailed | ErrorCode::SessionClosedRequireSaslAuth => 0,
+            ErrorCode::Unimplemented => -1,
+            _ => zxid,
+        };
         self.append_last(|out| reply::header(out, xid, zxid, error));
     }
 
@@ -231,17 +234,26 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     let unread_bytes = shared.config.limits.unread_bytes;
     let connection = Arc::new(Connection::new(id, peer, auth, unread_bytes));
     lock(&shared.connections).insert(id, connection.clone());
-    tokio::select! {
-        () = listener::enter(&shared, &connection, stream, door) => {}
-        () = connection.killed.notified() => {}
+    {
+        let served = listener::enter(&shared, &connection, stream, door);
+        tokio::pin!(served);
+        tokio::select! {
+            () = &mut served => {}
+            () = connection.killed.notified() => {}
+        }
+        retire(&shared, &connection);
     }
-    connection.kill();
     if lock(&connection.output).overrun {
         shared.statistics.slow_clients_closed.add(1);
     }
-    lock(&shared.connections).remove(&id);
-    lock(&shared.watches).forget(id);
     let _ = shared.pipeline().send(Message::Gone(connection));
+}
+
+/// Nothing is done for the connection any more. To be called before its socket is closed: whoever
+/// sees the end of the connection finds its watches gone.
+fn retire(shared: &Shared, connection: &Connection) {
+    lock(&shared.connections).remove(&connection.id);
+    lock(&shared.watches).forget(connection.id);
 }
 
 /// Lets the client speak until it ends.
@@ -266,13 +278,16 @@ pub(crate) async fn converse<R, W>(
         sasl: Exchange::default(),
         pipeline: shared.pipeline(),
     };
+    let (writing, reading) = (write_loop(shared, connection, output), input.run(shared));
+    tokio::pin!(writing, reading);
     tokio::select! {
-        () = write_loop(connection, output) => {}
-        () = input.run(shared) => {}
+        () = &mut writing => {}
+        () = &mut reading => {}
     }
+    retire(shared, connection);
 }
 
-async fn write_loop(connection: &Connection, mut socket: impl AsyncWrite + Unpin) {
+async fn write_loop(shared: &Shared, connection: &Connection, mut socket: impl AsyncWrite + Unpin) {
     loop {
         connection.output_ready.notified().await;
         loop {
@@ -281,6 +296,7 @@ async fn write_loop(connection: &Connection, mut socket: impl AsyncWrite + Unpin
                 (output.bytes.split(), output.last)
             };
             if bytes.is_empty() && last {
+                retire(shared, connection);
                 let _ = socket.shutdown().await;
                 return;
             }

@@ -272,6 +272,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         let (body, form) = match ordered {
             Ordered::Write { op, code } => (Body::Request(op), Form::Op(code)),
             Ordered::Multi { ops, codes } => (Body::Multi(ops), Form::Multi(codes)),
+            Ordered::Void { error, code } => (Body::Void(error), Form::Op(code)),
             Ordered::Close => (Body::CloseSession, Form::Header),
             ordered @ (Ordered::Read(_) | Ordered::Refuse(_) | Ordered::RefuseSasl(_)) => {
                 submission.ordered = ordered;

@@ -53,6 +53,11 @@ impl Look<'_> {
             // The header says all.
             Read::Ping => return Err(ErrorCode::Ok),
             Read::Answer(code) => return Err(code),
+            // As ZooKeeper does: the error, and behind it a list of results without any.
+            Read::Unreadable => {
+                let zxid = self.state.last_zxid();
+                self.connection.append(|out| reply::unreadable(out, self.xid, zxid));
+            }
             Read::AuthDone => {
                 self.connection.append(|out| reply::header(out, self.xid, 0, ErrorCode::Ok));
             }
@@ -153,6 +158,10 @@ impl Look<'_> {
     }
 
     fn exists(&self, path: &str, watch: bool) -> Result<(), ErrorCode> {
+        // The only read that looks at its path.
+        if path.contains('\0') {
+            return Err(ErrorCode::BadArguments);
+        }
         let result = self.state.exists(path, self.ids);
         // A miss arms as well, so that the creation is heard of.
         if matches!(result, Ok(_) | Err(ErrorCode::NoNode)) {

@@ -32,6 +32,14 @@ pub(crate) fn ok(out: &mut BytesMut, xid: i32, zxid: i64, body: impl FnOnce(&mut
     });
 }
 
+/// Appends the answer to a `multiRead` of writes: an error, and a list of results without any.
+pub(crate) fn unreadable(out: &mut BytesMut, xid: i32, zxid: i64) {
+    frame::write(out, |out| {
+        jute::write(out, &ReplyHeader { xid, zxid, err: ErrorCode::MarshallingError.code() });
+        MultiResponse::default().encode(out);
+    });
+}
+
 /// Appends a frame with a header alone.
 pub(crate) fn header(out: &mut BytesMut, xid: i32, zxid: i64, error: ErrorCode) {
     frame::write(out, |out| jute::write(out, &ReplyHeader { xid, zxid, err: error.code() }));

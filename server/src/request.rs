@@ -5,8 +5,9 @@ use pinfold_proto::jute;
 use pinfold_proto::records::{
     AddWatchRequest, AuthPacket, CheckVersionRequest, CheckWatchesRequest, CreateRequest,
     CreateTtlRequest, DeleteRequest, ExistsRequest, GetAclRequest, GetAllChildrenNumberRequest,
-    GetChildrenRequest, GetDataRequest, GetEphemeralsRequest, GetSaslRequest, RemoveWatchesRequest,
-    RequestHeader, SetAclRequest, SetDataRequest, SetWatches, SetWatches2, SyncRequest,
+    GetChildrenRequest, GetDataRequest, GetEphemeralsRequest, GetSaslRequest, ReconfigRequest,
+    RemoveWatchesRequest, RequestHeader, SetAclRequest, SetDataRequest, SetWatches, SetWatches2,
+    SyncRequest,
 };
 use pinfold_proto::{
     AddWatchMode, CreateMode, DecodeError, ErrorCode, MultiOp, MultiRequest, OpCode, WatcherType,
@@ -88,6 +89,8 @@ pub(crate) enum Read {
         kind: WatcherType,
     },
     Multi(Vec<MultiOp>),
+    /// A multi of writes where reads were to be.
+    Unreadable,
     /// The answer is known already: a header with this code.
     Answer(ErrorCode),
 }
@@ -99,6 +102,8 @@ pub(crate) enum Ordered {
     Write { op: Op, code: OpCode },
     /// A multi, with the operation of each part.
     Multi { ops: Vec<Op>, codes: Vec<OpCode> },
+    /// What cannot be done, but takes its place among the writes, as in ZooKeeper.
+    Void { error: ErrorCode, code: OpCode },
     /// Answered when everything acknowledged before it has been applied here.
     Sync { path: String },
     /// The client ends its session.
@@ -138,6 +143,7 @@ impl Decoder {
             tracing::debug!(xid, ?code, %error, "request not decodable");
             match code {
                 OpCode::Auth | OpCode::Sasl => RequestBody::Refused(ErrorCode::AuthFailed),
+                OpCode::Multi => void(ErrorCode::MarshallingError, code),
                 _ => RequestBody::Read(Read::Answer(ErrorCode::MarshallingError)),
             }
         });
@@ -170,7 +176,10 @@ impl Decoder {
                 }
             }
             OpCode::Ping => Local(Read::Ping),
-            OpCode::Reconfig => Local(Read::Answer(ErrorCode::ReconfigDisabled)),
+            OpCode::Reconfig => {
+                read::<ReconfigRequest>(body)?;
+                void(ErrorCode::ReconfigDisabled, code)
+            }
             OpCode::Exists
             | OpCode::GetData
             | OpCode::GetChildren
@@ -226,7 +235,7 @@ impl Decoder {
         let ops: Option<Vec<Op>> = parts.into_iter().map(|part| self.part(part)).collect();
         match ops {
             Some(ops) => RequestBody::Ordered(Ordered::Multi { ops, codes }),
-            None => RequestBody::Read(Read::Answer(ErrorCode::MarshallingError)),
+            None => void(ErrorCode::MarshallingError, OpCode::Multi),
         }
     }
 
@@ -234,7 +243,6 @@ impl Decoder {
     fn part(self, part: MultiOp) -> Option<Op> {
         let flags = match &part {
             MultiOp::Create(r) | MultiOp::Create2(r) | MultiOp::CreateContainer(r) => r.flags,
-            MultiOp::CreateTtl(request) => request.flags,
             _ => 0,
         };
         CreateMode::from_flags(flags)?;
@@ -280,6 +288,10 @@ fn begins_with_path(code: OpCode) -> bool {
     )
 }
 
+fn void(error: ErrorCode, code: OpCode) -> RequestBody {
+    RequestBody::Ordered(Ordered::Void { error, code })
+}
+
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     // Bytes after the record are left alone, as ZooKeeper does.
     jute::from_bytes_prefix(body).map(|(record, _)| record)
@@ -296,10 +308,13 @@ fn set_data(request: SetDataRequest) -> Op {
 
 fn multi_read(parts: Vec<MultiOp>) -> RequestBody {
     let is_read = |part: &MultiOp| matches!(part.op(), OpCode::GetData | OpCode::GetChildren);
-    match parts.iter().all(is_read) {
-        true => RequestBody::Read(Read::Multi(parts)),
-        false => RequestBody::Read(Read::Answer(ErrorCode::MarshallingError)),
-    }
+    let reads = parts.iter().filter(|part| is_read(part)).count();
+    RequestBody::Read(match reads {
+        _ if reads == parts.len() => Read::Multi(parts),
+        // They can be decoded, but not read.
+        0 => Read::Unreadable,
+        _ => Read::Answer(ErrorCode::MarshallingError),
+    })
 }
 
 fn node_read(code: OpCode, body: &[u8]) -> Result<Read, DecodeError> {

@@ -32,6 +32,11 @@ const PARTS: &[Part] = &[
     ("c", "the C library, its header, and its installation", &["capi", "--test"]),
     ("examples", "every story in every language", &["examples"]),
     ("conformance", "every case in every language against both servers", &["conformance"]),
+    (
+        "differential",
+        "the same random programs on our server and on Apache ZooKeeper",
+        &["differential", "--seeds", "0..6", "--steps", "1000"],
+    ),
     ("clients", "kazoo, libzookeeper_mt and zkCli", &["clients"]),
     ("sim", "storage under a disk that tears, loses and fails", &["sim", "--seeds", "0..100"]),
     ("crash", "kill -9 of the server under a write load", &["crash", "--rounds", "5"]),

@@ -2,12 +2,14 @@
 
 mod auth;
 mod connect;
+mod ensemble;
 mod header;
 mod node;
 mod watch;
 
 pub use auth::*;
 pub use connect::*;
+pub use ensemble::*;
 pub use header::*;
 pub use node::*;
 pub use watch::*;

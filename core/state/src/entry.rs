@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use pinfold_proto::acl::{Acl, Id};
+use pinfold_proto::error::ErrorCode;
 
 use crate::codec::{self, CodecError, Reader};
 
@@ -78,6 +79,8 @@ pub enum Body {
     Request(Op),
     /// Several writes, all or none.
     Multi(Vec<Op>),
+    /// A write that nobody could read, or that is not offered: it fails with this, in its place.
+    Void(ErrorCode),
 }
 
 /// What kind of create a client asked for: it must agree with the mode flags.
@@ -191,6 +194,10 @@ impl Entry {
                 out.put_slice(password);
                 out.put_i32_le(*timeout_ms);
             }
+            Body::Void(error) => {
+                out.put_u8(6);
+                out.put_i32_le(error.code());
+            }
         }
         out.freeze()
     }
@@ -235,6 +242,10 @@ impl Entry {
                 Body::Multi((0..count).map(|_| Op::decode(&mut input)).collect::<Result<_, _>>()?)
             }
             5 => Body::Attach { password: input.password()?, timeout_ms: input.i32()? },
+            6 => {
+                let error = ErrorCode::from_i32(input.i32()?);
+                Body::Void(error.ok_or_else(|| input.invalid("the entry's error"))?)
+            }
             _ => return Err(input.invalid("the entry's kind")),
         };
         if !input.is_empty() {

@@ -178,6 +178,7 @@ impl StateMachine {
                 Err(error) => Outcome::Failed(error),
             },
             Body::Multi(ops) => self.multi(&mut write, ops),
+            Body::Void(error) => Outcome::Failed(*error),
         };
         Applied { zxid: write.zxid, outcome, events: write.events, exceeded: write.exceeded }
     }

@@ -71,8 +71,11 @@ impl StateMachine {
     /// `NoNode`, then `NoAuth` without READ.
     pub fn count_descendants(&self, path: &str, ids: &[Id]) -> Result<usize, ErrorCode> {
         let mut open = vec![self.readable(path, Perms::READ, ids)?];
-        if path.len() <= 1 {
-            return Ok(self.node_count() - 1);
+        match path {
+            ROOT => return Ok(self.node_count() - 1),
+            // The root under another name, and below that name everything.
+            "" => return Ok(self.node_count()),
+            _ => {}
         }
         let mut count = 0;
         while let Some(node) = open.pop() {

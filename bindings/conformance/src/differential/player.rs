@@ -41,6 +41,9 @@ pub fn play(program: &Program, address: &str) -> Result<Played, String> {
     for step in &program.steps {
         let mut lines = player.step(step);
         player.settle(&mut lines);
+        if step.ends_session() {
+            sort_events(&mut lines);
+        }
         played.steps.push(lines);
     }
     player.clean_up()?;
@@ -267,6 +270,8 @@ impl<'a> Player<'a> {
         slot.is_connected = false;
         if let Some(session) = &mut slot.session {
             session.socket.finish();
+            // The server has let go of everything that the connection had once it closes it too.
+            while session.reply().is_ok() {}
         }
     }
 
@@ -313,7 +318,14 @@ impl<'a> Player<'a> {
                 socket.send(word.as_bytes())?;
                 socket.rest()
             });
+        let is_counted = word == "wchs";
         match answer {
+            // COMPAT: "connections in `wchs`".
+            Ok(text) if is_counted => {
+                let text = String::from_utf8_lossy(&text);
+                let watching = text.split_once(" watching").map_or("", |(_, rest)| rest);
+                vec![format!("{word}: {watching}")]
+            }
             Ok(text) => {
                 vec![format!("{word}: {}", self.words().text(&String::from_utf8_lossy(&text)))]
             }
@@ -333,6 +345,21 @@ impl<'a> Player<'a> {
         }
         self.keeper.call_raw(OpCode::CloseSession.code(), &[]).map_err(said)?;
         Ok(())
+    }
+}
+
+/// A session's nodes go in no particular order (COMPAT: "order of a session's nodes"), so neither
+/// are there the events of one transaction in one.
+fn sort_events(lines: &mut [String]) {
+    let place = |line: &str| {
+        let (client, rest) = line.split_once(": event ")?;
+        Some((client.to_owned(), rest.rsplit_once(" at ")?.1.to_owned()))
+    };
+    for run in lines.chunk_by_mut(|one, next| {
+        let (one, next) = (place(one), place(next));
+        one.is_some() && one == next
+    }) {
+        run.sort();
     }
 }
 

@@ -53,6 +53,19 @@ pub enum Step {
     Word(String),
 }
 
+impl Step {
+    /// Whether a session may end in it.
+    pub(crate) fn ends_session(&self) -> bool {
+        match self {
+            Step::Open { .. } | Step::Expire { .. } => true,
+            Step::Burst { requests, .. } => {
+                requests.iter().any(|request| request.op == OpCode::CloseSession.code())
+            }
+            _ => false,
+        }
+    }
+}
+
 /// The variable parts of a handshake.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handshake {

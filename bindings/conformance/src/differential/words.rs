@@ -84,7 +84,8 @@ impl Words<'_> {
                 let name = |info: &pinfold_proto::records::ClientInfo| {
                     format!("{}:{}", info.scheme, info.user)
                 };
-                known.iter().map(name).collect::<Vec<_>>().join(" ")
+                // In no particular order, as the names of children.
+                names(known.iter().map(name).collect()).join(" ")
             }
             OpCode::AddWatch => format!("err {}", reply.record::<ErrorResponse>().ok()?.err),
             OpCode::Multi | OpCode::MultiRead => {
