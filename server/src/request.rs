@@ -153,7 +153,7 @@ impl Decoder {
     fn body(self, code: OpCode, body: &[u8]) -> Result<RequestBody, DecodeError> {
         use RequestBody::{Auth, Ordered as Order, Read as Local};
         if begins_with_path(code) && body.starts_with(&[0xff; 4]) {
-            return Err(DecodeError::Invalid("the path is null".to_owned()));
+            return pathless(code, body);
         }
         Ok(match code {
             OpCode::Create
@@ -286,6 +286,37 @@ fn begins_with_path(code: OpCode) -> bool {
             | SetAcl
             | SetData
     )
+}
+
+/// What a request without a path is answered, which depends on where ZooKeeper trips over it:
+/// writes take their place among the writes.
+fn pathless(code: OpCode, body: &[u8]) -> Result<RequestBody, DecodeError> {
+    let create = |flags| match CreateMode::from_flags(flags) {
+        Some(_) => void(ErrorCode::MarshallingError, code),
+        None => void(ErrorCode::BadArguments, code),
+    };
+    Ok(match code {
+        OpCode::Create | OpCode::Create2 | OpCode::CreateContainer => {
+            create(read::<CreateRequest>(body)?.flags)
+        }
+        OpCode::CreateTtl => create(read::<CreateTtlRequest>(body)?.flags),
+        OpCode::Delete => {
+            read::<DeleteRequest>(body)?;
+            void(ErrorCode::MarshallingError, code)
+        }
+        OpCode::SetData => {
+            read::<SetDataRequest>(body)?;
+            void(ErrorCode::BadArguments, code)
+        }
+        OpCode::SetAcl => {
+            read::<SetAclRequest>(body)?;
+            void(ErrorCode::BadArguments, code)
+        }
+        // Nothing has no watches.
+        OpCode::CheckWatches | OpCode::RemoveWatches => watch_request(code, body)
+            .map(|_| RequestBody::Read(Read::Answer(ErrorCode::NoWatcher)))?,
+        _ => return Err(DecodeError::Invalid("the path is null".to_owned())),
+    })
 }
 
 fn void(error: ErrorCode, code: OpCode) -> RequestBody {

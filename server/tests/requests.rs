@@ -311,6 +311,33 @@ fn containers_and_nodes_with_a_time_to_live() {
 }
 
 #[test]
+fn writes_without_a_path_take_their_place() {
+    let target = Target::new();
+    let mut wire = target.connect();
+    let acl = jute::to_bytes(&Acl::open_unsafe());
+    let without_path = |fields: &[&[u8]]| [&[0xff; 4], &fields.concat()[..]].concat();
+    let (any, null, plain) = (&[0xff; 4][..], &[0xff; 4][..], &[0; 4][..]);
+    let writes = [
+        (OpCode::Create, without_path(&[null, &acl, plain]), ErrorCode::MarshallingError),
+        (OpCode::Create2, without_path(&[null, &acl, plain]), ErrorCode::MarshallingError),
+        (OpCode::Create, without_path(&[null, &acl, any]), ErrorCode::BadArguments),
+        (OpCode::Delete, without_path(&[any]), ErrorCode::MarshallingError),
+        (OpCode::SetData, without_path(&[null, any]), ErrorCode::BadArguments),
+        (OpCode::SetAcl, without_path(&[&acl, any]), ErrorCode::BadArguments),
+    ];
+    let begin = wire.call_raw(OpCode::Exists.code(), &without_path(&[plain])).0.zxid;
+    for (count, (op, body, error)) in (1..).zip(writes) {
+        let (header, rest) = wire.call_raw(op.code(), &body);
+        assert_eq!((header.err, rest.len()), (error.code(), 0), "{op:?}");
+        assert_eq!(header.zxid, begin + count, "{op:?}");
+    }
+    let (header, _) = wire.call_raw(OpCode::CheckWatches.code(), &without_path(&[&[0, 0, 0, 1]]));
+    assert_eq!(header.err, ErrorCode::NoWatcher.code());
+    // Of all reads, only this one looks at the path before it looks for the node.
+    assert_eq!(wire.exists("/a\0", false), ErrorCode::BadArguments);
+}
+
+#[test]
 fn what_cannot_be_understood_is_answered_where_possible() {
     let target = Target::new();
     let mut wire = target.connect();

@@ -9,6 +9,7 @@
 mod generator;
 mod player;
 mod program;
+pub mod rules;
 mod shrink;
 mod words;
 
@@ -38,14 +39,15 @@ pub fn compare(left: &Played, right: &Played) -> Option<Divergence> {
     })
 }
 
-/// Plays a program on both servers at the same time and compares.
+/// Plays a program on both servers at the same time and compares. The second one is ZooKeeper,
+/// which is asked by the [`rules`].
 ///
 /// # Errors
 /// A server cannot be reached at all.
 pub fn differ(program: &Program, servers: [&str; 2]) -> Result<Option<Divergence>, String> {
     let (left, right) = std::thread::scope(|scope| {
         let left = scope.spawn(|| play(program, servers[0]));
-        let right = play(program, servers[1]);
+        let right = play(&rules::for_zookeeper(program).0, servers[1]);
         (left.join(), right)
     });
     let left = left.map_err(|_| "the player panicked".to_owned())??;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
+use pinfold_conformance::differential::rules::{self, RULES, Uses};
 use pinfold_conformance::differential::{Divergence, Program, differ, generate, shrink};
 use pinfold_conformance::process::ServerProcess;
 
@@ -43,7 +44,14 @@ pub(crate) fn run(args: Args) -> Fallible {
     }
     let mut pair = Pair::start(args.server.as_deref())?;
     let (mut passed, mut failed) = (0, 0);
+    let mut uses = Uses::new();
+    let whole = Instant::now();
+    let mut steps = 0;
     for (name, program) in programs(&args)? {
+        for (rule, count) in rules::for_zookeeper(&program).1 {
+            *uses.entry(rule).or_default() += count;
+        }
+        steps += program.steps.len();
         let begun = Instant::now();
         let divergence = differ(&program, pair.addresses()).map_err(Fault::new)?;
         let seconds = begun.elapsed().as_secs_f32();
@@ -62,7 +70,15 @@ pub(crate) fn run(args: Args) -> Fallible {
             }
         }
     }
-    println!("differential: {passed} programs without a divergence, {failed} with one");
+    println!("what differs on purpose (server/COMPAT.md), and how often it was met:");
+    for rule in RULES {
+        println!("{:8}  {}: {}", uses.get(rule.name).copied().unwrap_or(0), rule.name, rule.row);
+    }
+    let seconds = whole.elapsed().as_secs();
+    println!(
+        "differential: {passed} programs without a divergence, {failed} with one; \
+         {steps} steps in {seconds} s"
+    );
     step::count(passed, failed);
     if failed == 0 { Ok(()) } else { Err(Fault::new(format!("{failed} programs diverge"))) }
 }

@@ -58,7 +58,8 @@ const CREDENTIALS: [(&str, &[u8]); 6] = [
     ("world", b"anyone"),
     ("unknown", b"x"),
 ];
-const UNKNOWN_OPS: [i32; 5] = [10, 99, 108, -3, i32::MAX];
+/// Those that nobody has, and two that servers keep to themselves.
+const UNKNOWN_OPS: [i32; 7] = [10, 99, 108, -3, i32::MAX, 20, -10];
 
 /// A program of this many steps, always the same for the same seed.
 pub fn generate(seed: u64, steps: usize) -> Program {
@@ -129,8 +130,14 @@ impl Generator {
 
     fn request(&mut self) -> Request {
         let mut request = self.whole_request();
-        // COMPAT: "undecodable `auth` packet".
-        if self.rng.u32(..100) == 0 && request.op != OpCode::Auth.code() {
+        let is_create = matches!(request.op, 1 | 15 | 19 | 21);
+        let flags = request.fields.get_mut(3).filter(|_| is_create);
+        if let Some(Field::Int(flags)) = flags
+            && self.rng.u32(..20) == 0
+        {
+            *flags = self.one(&[0, 4, 5, 6]);
+        }
+        if self.rng.u32(..100) == 0 {
             request.cut = Some(self.rng.usize(..24));
         }
         request
@@ -383,14 +390,20 @@ impl Generator {
 /// `server/COMPAT.md`).
 fn is_answered_ahead(request: &Request) -> bool {
     let op = OpCode::from_i32(request.op);
-    op.is_none_or(|op| matches!(op, OpCode::Auth | OpCode::Check))
+    op.is_none_or(|op| {
+        use OpCode::{Auth, Check, CreateSession, DeleteContainer};
+        matches!(op, Auth | Check | CreateSession | DeleteContainer)
+    })
 }
 
 /// Whether the connection may end behind a request.
 fn may_end(request: &Request) -> bool {
     match OpCode::from_i32(request.op) {
         None => true,
-        Some(op) => matches!(op, OpCode::CloseSession | OpCode::Auth | OpCode::Check),
+        Some(op) => {
+            use OpCode::{Auth, Check, CloseSession, CreateSession, DeleteContainer};
+            matches!(op, Auth | Check | CloseSession | CreateSession | DeleteContainer)
+        }
     }
 }
 

@@ -228,7 +228,7 @@ impl<'a> Player<'a> {
             bytes.extend_from_slice(&frame);
         }
         let mut result = session.socket.send(&bytes);
-        for (request, xid) in requests.iter().zip(xids) {
+        for (index, (request, xid)) in requests.iter().zip(xids).enumerate() {
             let Some(session) = &mut self.clients[client].session else { break };
             let answered = match result {
                 Ok(()) => session.reply(),
@@ -239,7 +239,8 @@ impl<'a> Player<'a> {
                 Ok(reply) => {
                     let text = self.words().reply(request.op, &reply);
                     let odd = if reply.xid == xid { "" } else { " to another request" };
-                    lines.push(format!("{client}: {}{odd}: {text}", request.op));
+                    // By its place: a rule may have changed the operation.
+                    lines.push(format!("{client}: answer {index}{odd}: {text}"));
                     result = Ok(());
                 }
                 Err(ended) => {
