@@ -95,7 +95,8 @@ fn play(args: &Args) -> Fallible {
 
 /// Our server with what the oracle has on, too.
 fn pinfold(binary: &Path, data_dir: &Path) -> Fallible<ServerProcess> {
-    let arguments = ["-D", "zookeeper.extendedTypesEnabled=true"].map(OsString::from);
+    let on = ["zookeeper.extendedTypesEnabled=true", "zookeeper.enforceQuota=true"];
+    let arguments: Vec<_> = on.iter().flat_map(|on| ["-D", on].map(OsString::from)).collect();
     let log = Stdio::inherit();
     ServerProcess::pinfold_with(binary, data_dir, 0, &arguments, log).map_err(Fault::new)
 }
