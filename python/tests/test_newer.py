@@ -86,3 +86,19 @@ async def test_watches_by_type(flavour: Flavour, hosts: str) -> None:
         assert (last.kind, last.path) == (EventKind.PERSISTENT_WATCH_REMOVED, "/w")
         assert await settle(watch.next()) is None
         await refused(watch.remove, pinfold.NoWatcherError)
+
+
+async def test_watches_that_are_gone_are_forgotten(flavour: Flavour, hosts: str) -> None:
+    async with flavour.open(hosts) as client:
+        kept = len(client._router._watch_endings)
+        for removal in ("one", "all"):
+            watch = await settle(client.add_watch("/w"))
+            assert len(client._router._watch_endings) == kept + 1
+            if removal == "one":
+                await settle(watch.remove())
+            else:
+                await settle(client.remove_all_watches("/w"))
+                # Its last event comes by the dispatcher's thread.
+                assert await settle(watch.next()) is not None
+                assert await settle(watch.next()) is None
+            assert len(client._router._watch_endings) == kept

@@ -50,7 +50,8 @@ class Router:
         self._early: dict[int, list[RecipeEvent]] = {}
         self._states: list[Callback] = []
         self._over = False
-        self._session_endings: list[Callable[[], object]] = []
+        # What ends lasting watches, by their ticket.
+        self._watch_endings: dict[int, Callable[[], object]] = {}
         self._endings: list[Callable[[], object]] = []
 
     def arm(self, ticket: int, callback: Callback, lasting: bool = False) -> None:
@@ -61,6 +62,7 @@ class Router:
         """Forgets a watch: its operation failed, or it was removed."""
         self._once.pop(ticket, None)
         self._lasting.pop(ticket, None)
+        self._watch_endings.pop(ticket, None)
 
     def follow(self, recipe: int, callback: Callback) -> None:
         """Registers for the events of a recipe, those that were early included."""
@@ -75,11 +77,12 @@ class Router:
         """Registers for the states of the session."""
         self._states.append(callback)
 
-    def on_session_end(self, callback: Callable[[], object]) -> None:
-        """Registers for the end of the session: after it no watch delivers."""
+    def on_session_end(self, ticket: int, callback: Callable[[], object]) -> None:
+        """Registers for the end of the session, after which the watch of this ticket delivers
+        nothing; forgotten with the watch."""
         with self._lock:
             if not self._over:
-                self._session_endings.append(callback)
+                self._watch_endings[ticket] = callback
                 return
         self._run(callback)
 
@@ -112,7 +115,7 @@ class Router:
         event = WatchEvent(_EVENT_KINDS[value[0]], value[1], value[2])
         callback = self._once.pop(number, None) or self._lasting.get(number)
         if event.kind in REMOVALS:
-            self._lasting.pop(number, None)
+            self.disarm(number)
         if callback is not None:
             self._run(callback, event)
 
@@ -136,10 +139,10 @@ class Router:
     def _end_session(self) -> None:
         with self._lock:
             self._over = True
-            endings, self._session_endings = self._session_endings, []
+            endings, self._watch_endings = self._watch_endings, {}
         self._once.clear()
         self._lasting.clear()
-        for callback in endings:
+        for callback in endings.values():
             self._run(callback)
 
     def _end(self) -> None:

@@ -61,7 +61,7 @@ class Session(Operations):
         exist. Events go to ``callback``, or else are read from the returned watch."""
         ticket = self._native.reserve()
         watch = self._watch(self, ticket, path, mode)
-        self._router.on_session_end(watch.end)
+        self._router.on_session_end(ticket, watch.end)
         tell = callback or watch.put
 
         def deliver(event: WatchEvent) -> None:
