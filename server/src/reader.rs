@@ -91,14 +91,7 @@ impl Look<'_> {
                 let ephemerals = paths.iter().map(|path| path.to_string()).collect();
                 self.ok(|out| jute::write(out, &GetEphemeralsResponse { ephemerals }));
             }
-            Read::WhoAmI => {
-                let info = |id: &Id| ClientInfo {
-                    scheme: id.scheme.clone(),
-                    user: authentication::user_name(id),
-                };
-                let client_info = self.ids.iter().map(info).collect();
-                self.ok(|out| jute::write(out, &WhoAmIResponse { client_info }));
-            }
+            Read::WhoAmI => self.who_am_i(),
             Read::SetWatches(request) => self.set_watches(&request)?,
             Read::AddWatch { path, mode } => {
                 let child = (mode == AddWatchMode::Persistent).then_some(path.as_str());
@@ -118,6 +111,13 @@ impl Look<'_> {
             }
         }
         Ok(())
+    }
+
+    fn who_am_i(&self) {
+        let info =
+            |id: &Id| ClientInfo { scheme: id.scheme.clone(), user: authentication::user_name(id) };
+        let client_info = self.ids.iter().map(info).collect();
+        self.ok(|out| jute::write(out, &WhoAmIResponse { client_info }));
     }
 
     fn ok(&self, body: impl FnOnce(&mut BytesMut)) {
