@@ -6,8 +6,9 @@
 mod secured;
 
 use crate::fault::Doing;
-use crate::{Fallible, Fault, cache, oracle, step, workspace};
+use crate::{Fallible, Fault, cache, maven, oracle, step, workspace};
 use pinfold_conformance::process::ServerProcess;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -48,11 +49,22 @@ pub(crate) fn run(args: Args) -> Fallible {
     }
     if args.only.as_deref() != Some("oracle") {
         let binary = workspace::server_binary()?;
-        let server = ServerProcess::pinfold(&binary, data.path(), 0).map_err(Fault::new)?;
+        let server =
+            ServerProcess::pinfold_with(&binary, data.path(), 0, &settings(), Stdio::inherit())
+                .map_err(Fault::new)?;
         tell_all(&stories, "pinfold", server.address(), false, &mut failed);
     }
     secured::tell_all(args.only.as_deref(), args.accept, &mut failed);
     if failed.is_empty() { Ok(()) } else { Err(Fault::new(failed.join("\n"))) }
+}
+
+/// What `ServerProcess::zookeeper` sets, too.
+fn settings() -> Vec<OsString> {
+    let superuser = "zookeeper.DigestAuthenticationProvider.superDigest=super:\
+                     xQJmxLMiHGwaqBvst5y6rkB6HQs=";
+    [format!("-D{superuser}"), "-Dzookeeper.extendedTypesEnabled=true".to_owned()]
+        .map(OsString::from)
+        .to_vec()
 }
 
 fn stories() -> Vec<Story> {
@@ -64,6 +76,8 @@ fn stories() -> Vec<Story> {
     add("kazoo", kazoo(), |text| text.to_owned());
     add("zookeeper_mt", zookeeper_mt(), |text| text.to_owned());
     add("zkcli", zkcli(), tidied_zkcli);
+    add("java", java("ClientStory"), |text| text.to_owned());
+    add("curator", java("CuratorStory"), |text| text.to_owned());
     stories
 }
 
@@ -196,25 +210,62 @@ fn zkcli() -> Fallible<Launcher> {
     }))
 }
 
-/// What zkCli prints without what differs from run to run: addresses, zxids and times. Events are
-/// printed by a thread of their own, so they are moved to the end.
+/// A program of Apache's client for Java, or of Apache Curator on top of it.
+fn java(class: &'static str) -> Fallible<Launcher> {
+    let mut jars = oracle::JARS.to_vec();
+    jars.push(("org.apache.curator", "curator-recipes", "5.9.0"));
+    let jars = maven::jars("curator-5.9.0", &jars)?;
+    let source = folder().join(format!("java/{class}.java"));
+    let classes = maven::compiled(&format!("java-{class}"), &[source], &jars)?;
+    Ok(Box::new(move |address| {
+        let mut command = Command::new("java");
+        command.arg("-cp").arg(format!("{}/*:{}", jars.display(), classes.display()));
+        command.args(["-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", class, address]);
+        Ok(command)
+    }))
+}
+
+/// What zkCli prints without what differs from run to run: addresses, zxids and times, and the
+/// order of what is printed out of a hash table. Events are printed by a thread of their own, so
+/// they are moved to the end; those of the connection are left out, since the last one may come
+/// too late to be printed.
 fn tidied_zkcli(text: &str) -> String {
-    let mut lines = String::new();
-    let mut events = String::new();
-    for line in text.lines() {
+    let mut lines: Vec<String> = Vec::new();
+    let mut events = Vec::new();
+    let mut identities = None;
+    for line in text.lines().filter(|line| !line.is_empty()) {
         let varying = ["cZxid", "mZxid", "pZxid", "ctime", "mtime"];
         let name = line.split(" = ").next().unwrap_or(line);
         if line.starts_with("WatchedEvent") {
             let event = line.split(" zxid").next().unwrap_or(line);
-            events.push_str(&format!("{event}\n"));
+            if !event.contains("type:None") {
+                events.push(event.to_owned());
+            }
         } else if varying.contains(&name) {
-            lines.push_str(&format!("{name} = ..\n"));
-        } else if !line.starts_with("Connecting")
-            && !line.starts_with("WATCHER")
-            && !line.is_empty()
+            lines.push(format!("{name} = .."));
+        } else if !line.starts_with("Connecting") && !line.starts_with("WATCHER") {
+            lines.push(sorted_list(line));
+        }
+        // The lines after whoAmI's heading, as long as they are identities.
+        if line == "Auth scheme: User" {
+            identities = Some(lines.len());
+        } else if let Some(first) = identities
+            && ["digest: ", "ip: ", "super: "].iter().any(|scheme| line.starts_with(scheme))
         {
-            lines.push_str(&format!("{line}\n"));
+            lines[first..].sort();
+        } else {
+            identities = None;
         }
     }
-    lines + &events
+    lines.extend(events);
+    lines.iter().fold(String::new(), |text, line| text + line + "\n")
+}
+
+/// `[b, a]` as `[a, b]`; any other line as it is.
+fn sorted_list(line: &str) -> String {
+    let inside = line.strip_prefix('[').and_then(|line| line.strip_suffix(']'));
+    let Some(inside) = inside else { return line.to_owned() };
+    let mut names: Vec<&str> = inside.split(", ").collect();
+    names.sort_unstable();
+    format!("[{}]", names.join(", "))
 }

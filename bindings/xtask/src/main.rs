@@ -29,12 +29,14 @@ mod fault;
 mod fuzz;
 mod generate;
 mod languages;
+mod maven;
 mod node;
 mod oracle;
 mod python;
 mod serve;
 mod sim;
 mod step;
+mod suites;
 mod test;
 mod tidy;
 mod workspace;
@@ -73,6 +75,7 @@ commands! {
     Conformance => conformance,
     Differential => differential,
     Clients => clients,
+    Suites => suites,
     Py => python,
     Node => node,
     Capi => capi,

@@ -1,12 +1,10 @@
 //! `cargo x oracle`: Apache ZooKeeper 3.9.5, to compare with.
 
-use crate::cache;
 use crate::fault::Doing;
-use crate::{Fallible, Fault, step};
+use crate::maven::{self, Jar};
+use crate::{Fallible, Fault};
 use pinfold_conformance::process::ServerProcess;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 /// Run Apache ZooKeeper 3.9.5 on loopback in the foreground; its address is printed
 #[derive(clap::Args)]
@@ -20,7 +18,7 @@ pub(crate) struct Args {
 }
 
 /// What the server and its command line shell need to run, by Maven coordinates.
-const JARS: &[(&str, &str, &str)] = &[
+pub(crate) const JARS: &[Jar] = &[
     ("org.apache.zookeeper", "zookeeper", "3.9.5"),
     ("io.dropwizard.metrics", "metrics-core", "4.1.12.1"),
     ("org.xerial.snappy", "snappy-java", "1.1.10.5"),
@@ -54,50 +52,10 @@ pub(crate) fn start() -> Fallible<Oracle> {
 
 /// Why the oracle cannot run on this machine, if it cannot.
 pub(crate) fn missing() -> Option<String> {
-    let missing: Vec<&str> =
-        ["java", "mvn"].into_iter().filter(|program| !step::available(program)).collect();
-    (!missing.is_empty()).then(|| format!("{} not on the PATH", missing.join(" and ")))
+    maven::missing()
 }
 
 /// The folder with ZooKeeper's jars, fetched from Maven Central at the first use.
 pub(crate) fn jars() -> Fallible<PathBuf> {
-    if let Some(why) = missing() {
-        return Err(Fault::new(why));
-    }
-    let folder = cache::filled("zookeeper-3.9.5", &pom(), |folder| {
-        eprintln!("fetching Apache ZooKeeper 3.9.5 and what it needs");
-        fetch(folder)
-    })?;
-    Ok(folder.join("lib"))
-}
-
-fn fetch(folder: &Path) -> Fallible {
-    fs::write(folder.join("pom.xml"), pom()).doing("writing pom.xml")?;
-    let mut maven = Command::new("mvn");
-    maven.current_dir(folder).args(["-q", "-B", "dependency:copy-dependencies"]);
-    maven.args(["-DoutputDirectory=lib", "-DincludeScope=runtime"]);
-    step::output(&mut maven).map(drop)
-}
-
-fn pom() -> String {
-    let mut dependencies = String::new();
-    for (group, artifact, version) in JARS {
-        // Its own logging back end would print into what is being compared; slf4j-nop is silent.
-        let exclusion = if *artifact == "zookeeper" {
-            "<exclusions><exclusion><groupId>ch.qos.logback</groupId><artifactId>*</artifactId>\
-             </exclusion></exclusions>"
-        } else {
-            ""
-        };
-        dependencies.push_str(&format!(
-            "<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>\
-             <version>{version}</version>{exclusion}</dependency>\n"
-        ));
-    }
-    format!(
-        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\">\n\
-         <modelVersion>4.0.0</modelVersion>\n\
-         <groupId>pinfold</groupId><artifactId>oracle</artifactId><version>1</version>\n\
-         <dependencies>\n{dependencies}</dependencies>\n</project>\n"
-    )
+    maven::jars("zookeeper-3.9.5", JARS)
 }

@@ -37,7 +37,7 @@ const PARTS: &[Part] = &[
         "the same random programs on our server and on Apache ZooKeeper",
         &["differential", "--seeds", "0..6", "--steps", "1000"],
     ),
-    ("clients", "kazoo, libzookeeper_mt and zkCli", &["clients"]),
+    ("clients", "kazoo, libzookeeper_mt, zkCli, Java and Curator", &["clients"]),
     ("sim", "storage under a disk that tears, loses and fails", &["sim", "--seeds", "0..100"]),
     ("crash", "kill -9 of the server under a write load", &["crash", "--rounds", "5"]),
     ("demo", "masters and workers in four languages, with kills", &["demo", "--tasks", "600"]),

@@ -1,0 +1,164 @@
+//! The tests of kazoo, ZooKeeper's client for Python; they come with the package.
+//!
+//! They start the servers that they need themselves, by `java` with a zoo.cfg, stores of
+//! certificates and a JAAS file that they write. For ours, another program of that name is first
+//! on the PATH (`bindings/conformance/clients/kazoo_suite/java`).
+
+use super::outcome::Outcomes;
+use crate::fault::Doing;
+use crate::{Fallible, Fault, cache, oracle, step, workspace};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// kazoo, and what its tests import. pyOpenSSL 25 no longer has what they make certificates with.
+const REQUIREMENTS: &[&str] = &[
+    "kazoo==2.11.0",
+    "pytest==9.2.0",
+    "pytest-timeout==2.4.0",
+    "pyOpenSSL==24.3.0",
+    "cryptography==44.0.3",
+    "pyjks==20.0.0",
+    "gevent==26.9.0",
+    "eventlet==0.41.3",
+    "pure-sasl==0.6.2",
+    "objgraph==3.7.0",
+];
+
+/// The modules of the short form: those that talk to a server, without the ones that say the same
+/// with other event loops, and without those that mostly wait.
+const QUICK: &[&str] =
+    &["test_client", "test_connection", "test_sasl", "test_lock", "test_queue", "test_barrier"];
+
+/// Seconds that one test may take.
+const TEST_SECONDS: &str = "180";
+
+/// kazoo's tests, ready to run.
+pub(crate) struct Suite {
+    python: PathBuf,
+    jars: Option<PathBuf>,
+    server: PathBuf,
+    selection: Vec<OsString>,
+}
+
+/// A run that has begun.
+pub(crate) struct Run {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Suite {
+    pub(crate) fn prepare(quick: bool, select: Option<String>) -> Fallible<Suite> {
+        let python = cache::venv("kazoo-suite", REQUIREMENTS)?;
+        let jars = if oracle::missing().is_none() { Some(oracle::jars()?) } else { None };
+        let mut selection: Vec<OsString> = Vec::new();
+        if let Some(expression) = select {
+            selection.extend(["-k".into(), expression.into()]);
+        }
+        if quick {
+            selection.extend(QUICK.iter().map(|module| format!("kazoo.tests.{module}").into()));
+        } else {
+            selection.push("kazoo.tests".into());
+        }
+        Ok(Suite { python, jars, server: workspace::server_binary()?, selection })
+    }
+
+    pub(crate) fn start_on_zookeeper(&self) -> Fallible<Run> {
+        self.start(|_| Ok(()))
+    }
+
+    pub(crate) fn start_on_pinfold(&self) -> Fallible<Run> {
+        self.start(|command| {
+            let mut path = OsString::from(folder());
+            path.push(":");
+            path.push(std::env::var_os("PATH").unwrap_or_default());
+            command.env("PATH", path).env("PINFOLD", &self.server);
+            Ok(())
+        })
+    }
+
+    fn start(&self, servers: impl Fn(&mut Command) -> Fallible) -> Fallible<Run> {
+        let folder = tempfile::tempdir().doing("making a temporary folder")?;
+        let log = File::create(folder.path().join("log")).doing("making the log")?;
+        let mut command = Command::new(&self.python);
+        command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "outcomes"]);
+        command.arg(format!("--timeout={TEST_SECONDS}")).arg("--pyargs").args(&self.selection);
+        // Some tests leave files where they run.
+        command.current_dir(folder.path());
+        command.env("PYTHONPATH", self::folder()).env("PYTHONDONTWRITEBYTECODE", "1");
+        command.env("OUTCOMES", folder.path().join("outcomes"));
+        let jars = self.jars.clone().unwrap_or_default();
+        command.env("ZOOKEEPER_CLASSPATH", format!("{}/*", jars.display()));
+        command.env("ZOOKEEPER_VERSION", "3.9.5").env("ZOOKEEPER_CLUSTER_SIZE", "1");
+        command.env("ZOOKEEPER_PORT_OFFSET", free_ports()?.to_string());
+        // The tests would take another way through themselves.
+        command.env_remove("CI").env_remove("ZOOKEEPER_PATH");
+        servers(&mut command)?;
+        let errors = log.try_clone().doing("the log")?;
+        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        let child = command.spawn().doing("starting pytest")?;
+        Ok(Run { child, folder })
+    }
+}
+
+impl Run {
+    /// Waits for its end.
+    pub(crate) fn finish(mut self) -> Fallible<Outcomes> {
+        let status = self.child.wait().doing("pytest")?;
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        // 1: some test failed, which is for the comparison to judge.
+        if !matches!(status.code(), Some(0 | 1)) {
+            return Err(Fault::new(format!("pytest: {status}\n{log}")));
+        }
+        let text = fs::read_to_string(self.folder.path().join("outcomes")).doing("outcomes")?;
+        let lines = text.lines().filter_map(|line| line.split_once(' '));
+        let outcomes: Outcomes =
+            lines.map(|(outcome, test)| (test.to_owned(), outcome.to_owned())).collect();
+        if outcomes.values().any(|outcome| outcome == "failed") {
+            let kept = cache::dir()?.join("kazoo-suite.log");
+            fs::write(&kept, log).doing(kept.display())?;
+            eprintln!("what the failed tests said: {}", kept.display());
+        }
+        Ok(outcomes)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // Only a run that was given up is still there; its servers end with the signal that
+        // makes Python leave.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let id = self.child.id().to_string();
+            let _ = step::output(Command::new("kill").args(["-INT", &id]));
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Where the committed list of what passes on Apache ZooKeeper is.
+pub(crate) fn accepted() -> PathBuf {
+    folder().join("passes.txt")
+}
+
+fn folder() -> PathBuf {
+    workspace::root().join("bindings/conformance/clients/kazoo_suite")
+}
+
+/// The first of five ports in a row that nobody listens on; the tests number them themselves. They
+/// are below those that the system gives to outgoing connections, and other ones each time.
+fn free_ports() -> Fallible<u16> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..1200 {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id());
+        let first = u16::try_from(20_000 + number % 1200 * 10).doing("a port")?;
+        let taken: Result<Vec<TcpListener>, _> =
+            (first..first + 5).map(|port| TcpListener::bind(("127.0.0.1", port))).collect();
+        if taken.is_ok() {
+            return Ok(first);
+        }
+    }
+    Err(Fault::new("no five ports in a row are free between 20000 and 32000"))
+}
