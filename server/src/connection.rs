@@ -291,7 +291,7 @@ async fn write_loop(shared: &Shared, connection: &Connection, mut socket: impl A
     loop {
         connection.output_ready.notified().await;
         loop {
-            let (mut bytes, last) = {
+            let (bytes, last) = {
                 let mut output = lock(&connection.output);
                 (output.bytes.split(), output.last)
             };
@@ -303,8 +303,9 @@ async fn write_loop(shared: &Shared, connection: &Connection, mut socket: impl A
             if bytes.is_empty() {
                 break;
             }
-            // A socket has nothing to flush, TLS may.
-            if socket.write_all_buf(&mut bytes).await.is_err() || socket.flush().await.is_err() {
+            // Not as vectors: the system call for those raises SIGPIPE when the client has gone,
+            // which ends a C program that has this server inside. TLS may have to be flushed.
+            if socket.write_all(&bytes).await.is_err() || socket.flush().await.is_err() {
                 return;
             }
             connection.room.notify_one();
