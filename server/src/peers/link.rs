@@ -141,9 +141,11 @@ impl Keeper {
                 frame.encode(&mut out);
             }
             self.waiting.fetch_sub(weight, Ordering::Relaxed);
-            if output.write_all_buf(&mut out).await.is_err() {
+            // Not as vectors, which would raise SIGPIPE when the peer has gone.
+            if output.write_all(&out).await.is_err() {
                 return Some(());
             }
+            out.clear();
         }
     }
 
