@@ -31,7 +31,7 @@ const PARTS: &[Part] = &[
     ("node", "the Node package, its types, and its installation", &["node", "--test"]),
     ("c", "the C library, its header, and its installation", &["capi", "--test"]),
     ("examples", "every story in every language", &["examples"]),
-    ("conformance", "every case in every language against both servers", &["conformance"]),
+    ("conformance", "every language and the wire, on both servers", &["conformance"]),
     (
         "differential",
         "the same random programs on our server and on Apache ZooKeeper",

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pinfold_proto::records::{GetEphemeralsRequest, GetEphemeralsResponse};
 use pinfold_proto::{ErrorCode, OpCode};
 
-use super::check::{Check, Code, Outcome, Stop, same};
+use super::check::{Check, Code, Outcome, Stop, holds, same};
 use super::context::Context;
 use super::requests::{create, create_ttl};
 use crate::wire::handshake;
@@ -115,6 +115,26 @@ fn containers(context: &mut Context) -> Outcome {
     same("what is left", client.children(context.root(), false)?, ["full", "new"])
 }
 
+fn collected_events(context: &mut Context) -> Outcome {
+    patient(context)?;
+    let (mut client, mut watcher) = (context.connect()?, context.open(&handshake(i32::MAX))?);
+    let path = context.path("/c");
+    watcher.add_watch(context.root(), 1)?;
+    client.answers(OpCode::CreateContainer, &create(&path, "", 4), ErrorCode::Ok)?;
+    client.create(&format!("{path}/x"), "")?;
+    client.delete(&format!("{path}/x"))?;
+    client.close()?;
+    watcher.heard()?;
+    watcher.exists(&path, true)?;
+    context.until("the container is gone", COLLECTION, || {
+        Ok(watcher.exists(&path, false)? == Code(-101))
+    })?;
+    let events: Vec<_> = watcher.session.events.iter().map(|(zxid, _)| *zxid).collect();
+    let pzxid = watcher.stat(context.root())?.pzxid;
+    holds("an event, with the zxid of the change", events.contains(&pzxid), &(events, pzxid))?;
+    holds("it is the node's end", watcher.events().contains(&(2, path)), &pzxid)
+}
+
 fn ttl_nodes(context: &mut Context) -> Outcome {
     patient(context)?;
     let mut client = context.open(&handshake(i32::MAX))?;
@@ -168,6 +188,11 @@ pub(super) const CHECKS: &[Check] = &[
         run: ttl_nodes,
     },
     Check { item: "57", title: "no client may collect containers", run: collection_is_internal },
+    Check {
+        item: "59",
+        title: "what is collected fires the events of a delete",
+        run: collected_events,
+    },
     Check {
         item: "A1",
         title: "getEphemerals: the session's own, whose path begins so",
