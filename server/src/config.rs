@@ -3,6 +3,7 @@
 mod authentication;
 mod ensemble;
 mod limits;
+mod properties;
 mod sasl;
 mod setting;
 mod tls;
@@ -14,6 +15,7 @@ use std::time::Duration;
 pub use authentication::Authentication;
 pub use ensemble::{Ensemble, Member};
 pub use limits::Limits;
+use properties::Property;
 pub(crate) use sasl::DEFAULT_SECTION;
 pub use sasl::Sasl;
 use setting::Setting;
@@ -51,6 +53,8 @@ pub struct Config {
     pub extended_types: bool,
     /// How often containers and nodes with a time to live are looked through.
     pub collect_interval: Duration,
+    /// Most of them that go in a minute.
+    pub collect_per_minute: u32,
     /// The servers of the ensemble, if there is one.
     pub ensemble: Ensemble,
 }
@@ -73,6 +77,7 @@ impl Default for Config {
             snapshot_every: 100_000,
             extended_types: false,
             collect_interval: Duration::from_secs(60),
+            collect_per_minute: 10_000,
             ensemble: Ensemble::default(),
         }
     }
@@ -102,14 +107,14 @@ impl Config {
             ..Config::default()
         };
         let (mut plain, mut secure) = (Listen::default(), Listen::default());
-        for (number, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with(['#', '!']) {
-                continue;
-            }
-            let (key, value) = line.split_once(['=', ':']).unwrap_or((line, ""));
-            let place = format!("{name}, line {}", number + 1);
-            let setting = Setting { place: &place, key: key.trim(), value: value.trim() };
+        let unreadable = |line| {
+            let place = format!("{name}, line {line}");
+            let setting = Setting { place: &place, key: "\\u", value: "" };
+            setting.refused("four hexadecimal digits have to follow")
+        };
+        for Property { line, key, value } in properties::parse(text).map_err(unreadable)? {
+            let place = format!("{name}, line {line}");
+            let setting = Setting { place: &place, key: &key, value: &value };
             match setting.key {
                 "clientPort" => plain.port = Some(setting.number()?),
                 "clientPortAddress" => plain.host = Some(setting.value.to_owned()),
@@ -167,6 +172,12 @@ impl Config {
         (min, max.max(min))
     }
 
+    /// How many nodes may go in one look: as many as in all the time until the next one.
+    pub(crate) fn collected_at_once(&self) -> usize {
+        let ms = u128::from(self.collect_per_minute) * self.collect_interval.as_millis();
+        usize::try_from(ms.div_ceil(60_000)).unwrap_or(usize::MAX).max(1)
+    }
+
     fn set(&mut self, setting: &Setting) -> Result<(), ServerError> {
         let area = self.limits.set(setting)?
             || self.ensemble.set(setting)?
@@ -192,6 +203,12 @@ impl Config {
             "extendedTypesEnabled" => self.extended_types = setting.is_true(),
             "znode.container.checkIntervalMs" => {
                 self.collect_interval = Duration::from_millis(setting.number()?);
+            }
+            "znode.container.maxPerMinute" => {
+                self.collect_per_minute = setting.number()?;
+                if self.collect_per_minute == 0 {
+                    return Err(setting.refused("it has to be at least 1"));
+                }
             }
             // Old snapshots are always purged; three are kept.
             "autopurge.snapRetainCount" | "autopurge.purgeInterval" => {}
@@ -247,6 +264,16 @@ mod tests {
     }
 
     #[test]
+    fn a_zoo_cfg_may_be_written_as_java_reads_it() {
+        let text = "clientPort 2185\ntickTime : 1500\n4lw.commands.whitelist = stat, \\\n ruok\n";
+        let config = Config::parse(text, "zoo.cfg").unwrap();
+        assert_eq!((&*config.listen, config.tick_time_ms), ("0.0.0.0:2185", 1500));
+        assert!(config.four_letter_words.contain("ruok"));
+        let error = Config::parse("\na=\\u1\n", "zoo.cfg").unwrap_err().to_string();
+        assert!(error.contains("zoo.cfg, line 2"), "{error}");
+    }
+
+    #[test]
     fn a_bad_value_is_named_with_its_line() {
         let error = Config::parse("tickTime=2000\nclientPort=none\n", "zoo.cfg").unwrap_err();
         let text = error.to_string();
@@ -268,6 +295,17 @@ mod tests {
             let error = Config::parse(text, "zoo.cfg").unwrap_err().to_string();
             assert!(error.contains("zoo.cfg, line 2"), "{error}");
         }
+    }
+
+    #[test]
+    fn the_collection_of_nodes_has_a_pace() {
+        let mut config = Config::parse("znode.container.maxPerMinute=600", "zoo.cfg").unwrap();
+        assert_eq!(config.collected_at_once(), 600);
+        config.collect_interval = Duration::from_millis(150);
+        assert_eq!(config.collected_at_once(), 2);
+        config.collect_interval = Duration::ZERO;
+        assert_eq!(config.collected_at_once(), 1, "it never comes to a stand");
+        assert!(Config::parse("znode.container.maxPerMinute=0", "zoo.cfg").is_err());
     }
 
     #[test]

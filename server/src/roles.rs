@@ -165,7 +165,8 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         }
         let time_ms = self.time_ms();
         let due = self.shared.state().collectable(time_ms);
-        for path in due {
+        // The others are still due the next time.
+        for path in due.into_iter().take(self.shared.config.collected_at_once()) {
             let op = Op::Collect { path: path.to_string() };
             self.push(&Entry::internal(time_ms, 0, Body::Request(op)));
         }
