@@ -8,6 +8,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// Most bytes of a frame. Larger ones are never sent; the link on which one comes is closed.
 pub(crate) const MAX_FRAME: usize = 256 << 20;
+/// Most bytes that room is made for before they come.
+const RESERVE: usize = 1 << 20;
 /// Bytes before the kind.
 const HEAD: usize = 8;
 
@@ -90,7 +92,8 @@ impl Frame {
             return Err(Damaged("its length"));
         }
         if input.len() < HEAD + length {
-            input.reserve(HEAD + length - input.len());
+            // Not more than a little ahead: so far there is only somebody's word for the length.
+            input.reserve((HEAD + length - input.len()).min(RESERVE));
             return Ok(None);
         }
         input.advance(HEAD);
