@@ -1,5 +1,6 @@
 //! TLS on the clients' ports.
 
+mod socket;
 mod subject;
 mod verifier;
 mod version1;
@@ -31,6 +32,7 @@ use tokio_rustls::server::TlsStream;
 use crate::config::{ClientAuth, StoreFile, Tls as Settings};
 use crate::error::ServerError;
 use crate::shared::lock;
+use socket::Socket;
 use verifier::Verifier;
 use version1::Version1;
 
@@ -53,7 +55,7 @@ type Stamps = [Option<(SystemTime, u64)>; 2];
 
 /// A client whose TLS handshake has succeeded.
 pub(crate) struct Secured {
-    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) stream: TlsStream<Socket>,
     /// The subject of its certificate, if it has shown one.
     pub(crate) subject: Option<String>,
 }
@@ -96,7 +98,7 @@ impl Tls {
         }
         let patience = self.settings.handshake_timeout;
         let address = stream.peer_addr().map(|peer| peer.ip());
-        let handshake = TlsAcceptor::from(self.config()).accept(stream);
+        let handshake = TlsAcceptor::from(self.config()).accept(Socket(stream));
         let stream = match timeout(patience, handshake).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(Failure::Failed(explained(&error))),

@@ -100,8 +100,7 @@ impl Generator {
                         continue;
                     }
                     requests.push(request);
-                    // What is sent behind the end of a connection meets it sooner or later.
-                    if requests.last().is_some_and(may_end) {
+                    if requests.last().is_some_and(ends_burst) {
                         break;
                     }
                 }
@@ -396,8 +395,9 @@ fn is_answered_ahead(request: &Request) -> bool {
     })
 }
 
-/// Whether the connection may end behind a request.
-fn may_end(request: &Request) -> bool {
+/// Whether nothing is to be sent behind a request before it is answered: the connection may end
+/// there.
+fn ends_burst(request: &Request) -> bool {
     match OpCode::from_i32(request.op) {
         None => true,
         Some(op) => {
