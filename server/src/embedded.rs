@@ -4,7 +4,7 @@ use std::net::{TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use pinfold_replication::{Consensus, Membership, NodeConfig, RaftNode};
@@ -384,8 +384,12 @@ fn assemble(
 ) -> Result<(DataDir, Pipeline<RaftNode<DiskLog>, Links>), ServerError> {
     let id = config.ensemble.own_id(&config.data_dir)?;
     let lone = getrandom::u64().map_err(|error| ServerError::Random(error.to_string()))?;
-    let reception =
-        Arc::new(Reception { id, formation: Mutex::default(), pipeline: sender.clone() });
+    let reception = Arc::new(Reception {
+        id,
+        formation: Mutex::default(),
+        snapshots: OnceLock::new(),
+        pipeline: sender.clone(),
+    });
     if config.ensemble.has_peers() {
         let member = config.ensemble.member(id);
         let address = member.map(Member::peer_address).unwrap_or_default();
@@ -403,21 +407,25 @@ fn assemble(
     let directory = DataDir::open_or_found(fs, &config.data_dir, found)?;
     let formation = Formation::of(&directory)?;
     let opened = DiskLog::open(&directory, &formation.founders, LogOptions::default())?;
-    let state = match opened.snapshot {
-        Some(reader) => restore(reader)?,
-        None => StateMachine::new(),
+    let (state, term) = match opened.snapshot {
+        Some(reader) => {
+            let term = reader.id().term;
+            (restore(reader)?, term)
+        }
+        None => (StateMachine::new(), 0),
     };
     let consensus = RaftNode::new(&NodeConfig::new(id), opened.log)?;
-    let snapshots = Snapshots::new(opened.snapshots, config.snapshot_every);
     let links = {
         let _guard = runtime.enter();
         let cluster = formation.cluster;
-        Links::keep(cluster, id, &config.ensemble, &sender)
+        Links::keep(cluster, id, &config.ensemble, &opened.snapshots, &sender)
     };
+    let _ = reception.snapshots.set(opened.snapshots.clone());
     *lock(&reception.formation) = Some(formation);
+    let snapshots = Snapshots::new(opened.snapshots, config.snapshot_every);
     let statistics = Statistics::new(opened.syncs);
     let shared = Arc::new(Shared::new(config, gate, state, sender, statistics));
-    let mut pipeline = Pipeline::new(shared, consensus, links, inbox, snapshots)?;
+    let mut pipeline = Pipeline::new(shared, consensus, links, inbox, snapshots, term)?;
     pipeline.recover()?;
     Ok((directory, pipeline))
 }

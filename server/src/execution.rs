@@ -81,9 +81,6 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             let applied = state.apply(&entry);
             deliver(&shared, &applied.events, &mut after);
             applied.exceeded.iter().for_each(|exceeded| tell_exceeded(&shared, exceeded));
-            if applied.outcome == Outcome::Epoch {
-                self.open_stream(committed.term);
-            }
             self.conclude(&entry, applied, owner, &mut after);
         }
         drop(state);

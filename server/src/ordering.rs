@@ -1,7 +1,7 @@
 //! Where this server's entries go to be ordered: its own log while it leads, or the leader.
 //!
 //! Every entry that somebody here waits for has a sequence number, and goes to the leader of a
-//! term in that order. When a leader's first entry has been applied here, everything of ours that
+//! term in that order. When an entry of that term has been applied here, everything of ours that
 //! came before it in the log has been applied as well; so what still waits is in nobody's log and
 //! never will be, and goes to the new leader, again in order. A leader takes an entry only for
 //! its own term and only after the one before it. Thus each entry is ordered once at most, and
@@ -20,7 +20,7 @@ use crate::pipeline::{Pipeline, Waiting};
 /// Who orders this server's entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
-    /// Nobody that is known, or its first entry has not been applied here yet.
+    /// Nobody that is known, or no entry of its term has been applied here yet.
     Closed,
     /// This server, in this term.
     Own { term: u64 },
@@ -53,8 +53,9 @@ impl Taken {
 }
 
 impl<C: Consensus, P: Courier> Pipeline<C, P> {
-    /// The stream ends when the leader or the term is another one; what was to be proposed in an
-    /// earlier term goes with it.
+    /// The stream ends when the leader or the term is another one, and what was to be proposed in
+    /// an earlier term goes with it. It begins when the new leader's log is known here as far as
+    /// it had it from others.
     fn check_stream(&mut self) {
         let status = self.consensus.status();
         if self.led != (status.role == Role::Leader).then_some(status.term) {
@@ -68,22 +69,17 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         if !holds {
             self.stream = Stream::Closed;
         }
-    }
-
-    /// A leader's first entry, of this term, has been applied here.
-    pub(crate) fn open_stream(&mut self, term: u64) {
-        let status = self.consensus.status();
-        tracing::debug!(term, leader = ?status.leader, "writes are ordered");
-        self.stream = match (status.role, status.leader) {
-            _ if status.term != term => Stream::Closed,
-            (Role::Leader, _) => Stream::Own { term },
-            (_, Some(id)) => Stream::Leader { id, term },
-            _ => Stream::Closed,
-        };
-        if self.stream != Stream::Closed {
+        if self.stream == Stream::Closed && self.applied_term == status.term {
+            let term = status.term;
+            self.stream = match (status.role, status.leader) {
+                (Role::Leader, _) => Stream::Own { term },
+                (_, Some(id)) => Stream::Leader { id, term },
+                _ => return,
+            };
+            tracing::debug!(term, leader = ?status.leader, "writes are ordered");
             self.shared.serve(status.role);
+            self.repeat();
         }
-        self.repeat();
     }
 
     /// The link to this server is new: what it carried before may not have arrived.
@@ -96,9 +92,6 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
     /// Everything that still waits goes out again, from the oldest on.
     fn repeat(&mut self) {
         self.outgoing.clear();
-        if self.stream == Stream::Closed {
-            return;
-        }
         let time_ms = self.time_ms();
         for waiting in self.waiting.iter_mut().chain(&mut self.arrived) {
             if let Waiting::Entry { entry, .. } = waiting {

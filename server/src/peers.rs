@@ -9,11 +9,15 @@ mod frame;
 mod hello;
 mod link;
 mod reception;
+mod snapshot;
 
 use std::collections::HashMap;
 use std::sync::mpsc::Sender;
 
-use pinfold_replication::{NodeId, Outgoing};
+use bytes::Bytes;
+use pinfold_replication::{NodeId, Outgoing, SnapshotMeta};
+use pinfold_storage::SnapshotStore;
+use tokio::runtime::Handle;
 
 pub(crate) use formation::{Formation, form};
 pub(crate) use frame::{Forward, Frame};
@@ -32,15 +36,27 @@ pub(crate) trait Courier: Send {
     /// Sends a frame, or drops it when there is no way. Never blocks.
     fn send(&mut self, to: NodeId, frame: Frame);
 
-    /// Sends a message of consensus, with the snapshot it announces.
-    fn carry(&mut self, outgoing: Outgoing) {
-        self.send(outgoing.to, Frame::Raft(outgoing.bytes));
-    }
+    /// Sends a message of consensus, behind the snapshot that it announces if it does.
+    fn carry(&mut self, outgoing: Outgoing);
 }
 
 /// The links of one server.
 #[derive(Debug, Default)]
-pub(crate) struct Links(HashMap<NodeId, Link>);
+pub(crate) struct Links {
+    links: HashMap<NodeId, Link>,
+    freight: Option<Freight>,
+}
+
+/// What it takes to send a snapshot.
+#[derive(Debug)]
+struct Freight {
+    cluster: u64,
+    id: NodeId,
+    peers: HashMap<NodeId, Member>,
+    snapshots: SnapshotStore,
+    pipeline: Sender<Message>,
+    runtime: Handle,
+}
 
 impl Links {
     /// A link to each other server, kept up from now on. Needs a runtime.
@@ -48,6 +64,7 @@ impl Links {
         cluster: u64,
         id: NodeId,
         ensemble: &Ensemble,
+        snapshots: &SnapshotStore,
         pipeline: &Sender<Message>,
     ) -> Links {
         let others = ensemble.members().filter(|member| member.id != id);
@@ -55,15 +72,44 @@ impl Links {
             let hello = Hello { cluster, from: id, to: peer.id };
             (peer.id, Link::keep(hello, peer.clone(), pipeline.clone()))
         };
-        Links(others.map(link).collect())
+        let links = others.map(link).collect();
+        let peers = ensemble.members().map(|member| (member.id, member.clone())).collect();
+        let (snapshots, pipeline) = (snapshots.clone(), pipeline.clone());
+        let runtime = Handle::current();
+        let freight = Some(Freight { cluster, id, peers, snapshots, pipeline, runtime });
+        Links { links, freight }
+    }
+}
+
+impl Freight {
+    /// Sends a snapshot in the background; the pipeline is told what came of it.
+    fn send(&self, to: NodeId, meta: SnapshotMeta, announcement: Bytes) {
+        let hello = Hello { cluster: self.cluster, from: self.id, to };
+        let Some(peer) = self.peers.get(&to).cloned() else { return };
+        let (snapshots, pipeline) = (self.snapshots.clone(), self.pipeline.clone());
+        tracing::info!(to, index = meta.index, "sending a snapshot");
+        self.runtime.spawn(async move {
+            let sent = snapshot::send(hello, peer, snapshots, meta, announcement).await;
+            if let Err(error) = &sent {
+                tracing::warn!(to, %error, "a snapshot did not arrive");
+            }
+            let _ = pipeline.send(Message::SnapshotSent { to, arrived: sent.is_ok() });
+        });
     }
 }
 
 impl Courier for Links {
     fn send(&mut self, to: NodeId, frame: Frame) {
-        match self.0.get(&to) {
+        match self.links.get(&to) {
             Some(link) => link.send(frame),
             None => tracing::debug!(to, "no such peer"),
+        }
+    }
+
+    fn carry(&mut self, outgoing: Outgoing) {
+        match (outgoing.snapshot, &self.freight) {
+            (Some(meta), Some(freight)) => freight.send(outgoing.to, meta, outgoing.bytes),
+            _ => self.send(outgoing.to, Frame::Raft(outgoing.bytes)),
         }
     }
 }

@@ -49,6 +49,8 @@ pub(crate) enum Message {
     LinkUp(NodeId),
     /// The link to another server is broken.
     LinkDown(NodeId),
+    /// A snapshot was sent to another server, or could not be.
+    SnapshotSent { to: NodeId, arrived: bool },
     /// A snapshot is durable, or could not be written.
     SnapshotWritten(Result<SnapshotMeta, StoreError>),
     /// Somebody asks for the open sessions and the times at which silence will end them.
@@ -130,8 +132,9 @@ pub(crate) struct Pipeline<C: Consensus, P: Courier> {
     /// How often sessions are looked through.
     pub(crate) interval: Duration,
     pub(crate) times: Timetable,
-    /// Index of the last entry in the state, and the members as of there.
+    /// Index and term of the last entry in the state, and the members as of there.
     pub(crate) applied: u64,
+    pub(crate) applied_term: u64,
     pub(crate) membership: Membership,
     next_session: i64,
     pub(crate) syncs: Syncs,
@@ -148,6 +151,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         courier: P,
         inbox: Receiver<Message>,
         snapshots: Snapshots,
+        applied_term: u64,
     ) -> Result<Pipeline<C, P>, ServerError> {
         let interval = Duration::from_millis(u64::from(shared.config.tick_time_ms / 2).max(1));
         let now = Instant::now();
@@ -183,6 +187,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             interval,
             times,
             applied,
+            applied_term,
             membership,
             next_session,
             syncs: Syncs::new(server),
@@ -240,6 +245,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
                 }
             }
             Message::Peer { from, frame } => self.hear(from, frame)?,
+            Message::SnapshotSent { to, arrived } => self.consensus.report_snapshot(to, arrived),
             Message::LinkUp(peer) => self.link_is_up(peer),
             Message::LinkDown(peer) => self.link_is_down(peer),
             Message::SnapshotWritten(Ok(meta)) => {
@@ -364,7 +370,8 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
     /// What another server says.
     fn hear(&mut self, from: NodeId, frame: Frame) -> Result<(), ServerError> {
         match frame {
-            Frame::Raft(message) => match self.consensus.step(&message) {
+            Frame::Raft(message) | Frame::Announced(message) => match self.consensus.step(&message)
+            {
                 Err(error @ ConsensusError::BadMessage { .. }) => {
                     tracing::warn!(from, %error, "a message of a peer is dropped");
                     Ok(())
@@ -377,6 +384,8 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
                 sessions.into_iter().for_each(|id| self.clock.touch(id, now));
                 Ok(())
             }
+            // Written to the disk where they came in.
+            Frame::Offer(_) | Frame::Block(_) => Ok(()),
         }
     }
 
@@ -385,7 +394,8 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         let state = self.snapshots.read(meta)?;
         tracing::info!(index = meta.index, zxid = state.last_zxid(), "a snapshot of the leader");
         *self.shared.state_mut() = state;
-        self.applied = meta.index;
+        (self.applied, self.applied_term) = (meta.index, meta.term);
+        self.consensus.applied(meta.index);
         self.membership = meta.membership.clone();
         self.committed.clear();
         // What became of what waits here is hidden in the snapshot, and so is what the watchers
@@ -455,7 +465,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             let done = places.len() - held;
             if let Some(&(index, term)) = places[..done].last() {
                 self.consensus.applied(index);
-                self.applied = index;
+                (self.applied, self.applied_term) = (index, term);
                 self.snapshots.applied(done as u64);
                 if self.snapshots.is_due() {
                     let membership = self.membership.clone();

@@ -35,6 +35,10 @@ struct Ensemble {
 
 impl Ensemble {
     fn of(count: usize) -> Ensemble {
+        Ensemble::with(count, "")
+    }
+
+    fn with(count: usize, settings: &str) -> Ensemble {
         let lines: String = (1..=count)
             .map(|id| {
                 let (peer, client) = (free_port(), free_port());
@@ -44,7 +48,7 @@ impl Ensemble {
         let folders: Vec<TempDir> = (0..count).map(|_| tempfile::tempdir().unwrap()).collect();
         let texts = folders.iter().enumerate().map(|(index, folder)| {
             std::fs::write(folder.path().join("myid"), format!("{}\n", index + 1)).unwrap();
-            format!("dataDir={}\ntickTime=500\n{lines}", folder.path().display())
+            format!("dataDir={}\ntickTime=500\n{settings}{lines}", folder.path().display())
         });
         let texts: Vec<String> = texts.collect();
         let mut ensemble = Ensemble { texts, servers: Vec::new(), _folders: folders };
@@ -175,4 +179,31 @@ fn what_was_acknowledged_is_there_after_all_servers_were_down() {
     for index in 0..3 {
         wire.stat(&format!("/n{index}"));
     }
+}
+
+#[test]
+fn a_server_that_was_away_too_long_gets_a_snapshot() {
+    let mut ensemble = Ensemble::with(3, "snapCount=50\n");
+    let leader = ensemble.leader();
+    let (away, other) = ((leader + 1) % 3, (leader + 2) % 3);
+    ensemble.connect(away).create("/before", "");
+    ensemble.stop(away);
+    let mut wire = ensemble.connect(other);
+    // Several snapshots later the log no longer reaches back to where it stopped.
+    for turn in 0..1000 {
+        wire.create(&format!("/n{turn}"), "1234567890");
+    }
+    ensemble.start(away);
+    let mut back = ensemble.connect(away);
+    sync(&mut back);
+    back.stat("/before");
+    back.stat("/n0");
+    back.stat("/n999");
+    back.create("/after", "");
+    sync(&mut wire);
+    wire.stat("/after");
+    // It serves again, too, when all that its leader wrote is in a snapshot.
+    ensemble.stop(away);
+    ensemble.start(away);
+    ensemble.connect(away).stat("/after");
 }

@@ -6,6 +6,8 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use crate::peers::snapshot::Offer;
+
 /// Most bytes of a frame. Larger ones are never sent; the link on which one comes is closed.
 pub(crate) const MAX_FRAME: usize = 256 << 20;
 /// Most bytes that room is made for before they come.
@@ -16,6 +18,9 @@ const HEAD: usize = 8;
 const RAFT: u8 = 1;
 const FORWARD: u8 = 2;
 const HEARD: u8 = 3;
+const OFFER: u8 = 4;
+const BLOCK: u8 = 5;
+const ANNOUNCED: u8 = 6;
 
 /// One thing that a server says to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +31,12 @@ pub(crate) enum Frame {
     Forward(Forward),
     /// Sessions whose clients were heard of, by id.
     Heard(Vec<i64>),
+    /// A snapshot begins.
+    Offer(Offer),
+    /// The next block of the snapshot.
+    Block(Bytes),
+    /// The snapshot is complete; the message of consensus that announces it.
+    Announced(Bytes),
 }
 
 /// Entries of one server, in its order, for the leader of a term.
@@ -67,6 +78,20 @@ impl Frame {
                 out.put_u8(HEARD);
                 sessions.iter().for_each(|id| out.put_i64_le(*id));
             }
+            Frame::Offer(Offer { index, term, note }) => {
+                out.put_u8(OFFER);
+                out.put_u64_le(*index);
+                out.put_u64_le(*term);
+                out.put_slice(note);
+            }
+            Frame::Block(block) => {
+                out.put_u8(BLOCK);
+                out.put_slice(block);
+            }
+            Frame::Announced(message) => {
+                out.put_u8(ANNOUNCED);
+                out.put_slice(message);
+            }
         }
         let length = out.len() - start - HEAD;
         let checksum = crc32fast::hash(&out[start + HEAD..]);
@@ -77,7 +102,8 @@ impl Frame {
     /// Bytes that it weighs, about.
     pub(crate) fn weight(&self) -> usize {
         match self {
-            Frame::Raft(message) => message.len(),
+            Frame::Raft(bytes) | Frame::Block(bytes) | Frame::Announced(bytes) => bytes.len(),
+            Frame::Offer(offer) => offer.note.len(),
             Frame::Forward(forward) => forward.entries.iter().map(|entry| entry.len() + 4).sum(),
             Frame::Heard(sessions) => sessions.len() * 8,
         }
@@ -128,6 +154,13 @@ impl Frame {
                 }
                 Ok(Frame::Heard(sessions))
             }
+            OFFER => {
+                let index = body.try_get_u64_le().map_err(cut)?;
+                let term = body.try_get_u64_le().map_err(cut)?;
+                Ok(Frame::Offer(Offer { index, term, note: body }))
+            }
+            BLOCK => Ok(Frame::Block(body)),
+            ANNOUNCED => Ok(Frame::Announced(body)),
             _ => Err(Damaged("its kind")),
         }
     }
@@ -144,6 +177,9 @@ mod tests {
             Frame::Forward(Forward { term: 3, oldest: 9, entries }),
             Frame::Heard(vec![1, -1]),
             Frame::Heard(Vec::new()),
+            Frame::Offer(Offer { index: 7, term: 2, note: Bytes::from_static(b"members") }),
+            Frame::Block(Bytes::from_static(b"block")),
+            Frame::Announced(Bytes::from_static(b"message")),
         ]
     }
 

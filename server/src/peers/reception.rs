@@ -1,16 +1,18 @@
 //! Where other servers come in.
 
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use pinfold_replication::NodeId;
+use pinfold_replication::{NodeId, StoreError};
+use pinfold_storage::SnapshotStore;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::peers::hello::{Answer, Hello};
+use crate::peers::snapshot::Arrival;
 use crate::peers::{Formation, Frame};
 use crate::pipeline::Message;
 use crate::shared::lock;
@@ -24,6 +26,8 @@ pub(crate) struct Reception {
     pub(crate) id: NodeId,
     /// The cluster of this server, once it belongs to one.
     pub(crate) formation: Mutex<Option<Formation>>,
+    /// Where the leader's snapshots are put, likewise.
+    pub(crate) snapshots: OnceLock<SnapshotStore>,
     pub(crate) pipeline: Sender<Message>,
 }
 
@@ -60,11 +64,20 @@ impl Reception {
             return Ok(());
         }
         let mut input = BytesMut::with_capacity(64 << 10);
+        let mut arrival = Arrival::default();
         loop {
             while let Some(frame) = Frame::decode(&mut input).map_err(std::io::Error::other)? {
+                let Some(frame) = self.store(&mut arrival, frame).map_err(std::io::Error::other)?
+                else {
+                    continue;
+                };
+                let is_announced = matches!(frame, Frame::Announced(_));
                 let message = Message::Peer { from: hello.from, frame };
                 if self.pipeline.send(message).is_err() {
                     return Ok(());
+                }
+                if is_announced {
+                    Answer::Welcome.send(&mut socket).await?;
                 }
             }
             input.reserve(64 << 10);
@@ -72,6 +85,20 @@ impl Reception {
                 return Ok(());
             }
         }
+    }
+
+    /// Writes what belongs to a snapshot; gives back what is for the pipeline.
+    fn store(&self, arrival: &mut Arrival, frame: Frame) -> Result<Option<Frame>, StoreError> {
+        // The disk makes this task's thread wait; the others go on.
+        tokio::task::block_in_place(|| match &frame {
+            Frame::Offer(offer) => match self.snapshots.get() {
+                Some(store) => arrival.begin(store, offer).map(|()| None),
+                None => Err(StoreError::message("a snapshot came too soon")),
+            },
+            Frame::Block(block) => arrival.add(block).map(|()| None),
+            Frame::Announced(_) => arrival.finish().map(|()| Some(frame)),
+            _ => Ok(Some(frame)),
+        })
     }
 
     fn answer(&self, hello: Hello) -> Answer {

@@ -1,0 +1,91 @@
+//! A snapshot on its way to a server whose log ends before ours begins.
+//!
+//! It goes over a connection of its own, so that it holds nothing else up, and not faster than
+//! the network has room beside it. The message of consensus that announces it comes behind it.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use pinfold_replication::{SnapshotMeta, StoreError};
+use pinfold_storage::{SnapshotId, SnapshotStore, SnapshotWriter};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use crate::config::Member;
+use crate::peers::Frame;
+use crate::peers::hello::{Answer, Hello};
+
+/// Bytes of a snapshot that are sent in a second at most.
+const BYTES_PER_SECOND: f64 = (100 << 20) as f64;
+
+/// Which snapshot comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Offer {
+    pub(crate) index: u64,
+    pub(crate) term: u64,
+    /// The members as of there, encoded.
+    pub(crate) note: Bytes,
+}
+
+/// Sends a snapshot and the message that announces it; returns when it is durable there.
+pub(crate) async fn send(
+    hello: Hello,
+    peer: Member,
+    store: SnapshotStore,
+    meta: SnapshotMeta,
+    announcement: Bytes,
+) -> io::Result<()> {
+    let id = SnapshotId { index: meta.index, term: meta.term };
+    let open = tokio::task::spawn_blocking(move || store.open_checked(id));
+    let reader = open.await?.map_err(io::Error::other)?;
+    let mut socket = TcpStream::connect(peer.peer_address()).await?;
+    hello.send(&mut socket).await?;
+    if Answer::receive(&mut socket).await? != Answer::Welcome {
+        return Err(io::Error::other("it does not take a snapshot from here"));
+    }
+    let mut out = BytesMut::new();
+    let note = meta.membership.encode();
+    Frame::Offer(Offer { index: id.index, term: id.term, note }).encode(&mut out);
+    let (begun, mut sent) = (Instant::now(), 0);
+    for block in reader {
+        let block = block.map_err(io::Error::other)?;
+        sent += block.len();
+        Frame::Block(block).encode(&mut out);
+        socket.write_all_buf(&mut out).await?;
+        let due = Duration::from_secs_f64(sent as f64 / BYTES_PER_SECOND);
+        sleep(due.saturating_sub(begun.elapsed())).await;
+    }
+    Frame::Announced(announcement).encode(&mut out);
+    socket.write_all_buf(&mut out).await?;
+    match Answer::receive(&mut socket).await? {
+        Answer::Welcome => Ok(()),
+        other => Err(io::Error::other(format!("an answer that fits nothing: {other:?}"))),
+    }
+}
+
+/// A snapshot that is arriving.
+#[derive(Debug, Default)]
+pub(crate) struct Arrival(Option<SnapshotWriter>);
+
+impl Arrival {
+    /// It begins; what had come of another one is forgotten.
+    pub(crate) fn begin(&mut self, store: &SnapshotStore, offer: &Offer) -> Result<(), StoreError> {
+        let id = SnapshotId { index: offer.index, term: offer.term };
+        self.0 = Some(store.create(id, &offer.note).map_err(StoreError::new)?);
+        Ok(())
+    }
+
+    /// The next block.
+    pub(crate) fn add(&mut self, block: &[u8]) -> Result<(), StoreError> {
+        let writer = self.0.as_mut().ok_or_else(|| StoreError::message("a block of nothing"))?;
+        writer.write_block(block).map_err(StoreError::new)
+    }
+
+    /// All of it has come; durable when this returns.
+    pub(crate) fn finish(&mut self) -> Result<(), StoreError> {
+        let writer = self.0.take().ok_or_else(|| StoreError::message("the end of nothing"))?;
+        writer.finish().map(drop).map_err(StoreError::new)
+    }
+}
