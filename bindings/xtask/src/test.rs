@@ -38,6 +38,11 @@ const PARTS: &[Part] = &[
         &["differential", "--seeds", "0..6", "--steps", "1000"],
     ),
     ("clients", "kazoo, libzookeeper_mt, zkCli, Java and Curator", &["clients"]),
+    (
+        "suites",
+        "kazoo's own tests, those that say most, against what passes on Apache ZooKeeper",
+        &["suites", "--quick", "--only-pinfold"],
+    ),
     ("sim", "storage under a disk that tears, loses and fails", &["sim", "--seeds", "0..100"]),
     ("crash", "kill -9 of the server under a write load", &["crash", "--rounds", "5"]),
     ("demo", "masters and workers in four languages, with kills", &["demo", "--tasks", "600"]),

@@ -5,19 +5,28 @@ One line a test, as soon as it is over: `passed`, `failed` or `skipped`, and the
 
 import os
 
+import pytest
+
 _outcomes = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Names a test by its module: pytest's own name depends on what else is selected."""
+    report = yield
+    module = item.module.__name__.removeprefix("kazoo.tests.")
+    report.test = "::".join([module, *item.nodeid.split("::")[1:]])
+    return report
 
 
 def pytest_runtest_logreport(report):
     """A test is setting up, the call, and tearing down; the worst of the three counts."""
     if report.when == "setup":
-        _outcomes[report.nodeid] = report.outcome
+        _outcomes[report.test] = report.outcome
     elif report.failed:
-        _outcomes[report.nodeid] = "failed"
-    elif report.skipped and _outcomes[report.nodeid] == "passed":
-        _outcomes[report.nodeid] = "skipped"
+        _outcomes[report.test] = "failed"
+    elif report.skipped and _outcomes[report.test] == "passed":
+        _outcomes[report.test] = "skipped"
     if report.when == "teardown":
-        # Without the folder that the package happens to be installed in.
-        name = report.nodeid.split("kazoo/tests/")[-1].replace(".py::", "::")
         with open(os.environ["OUTCOMES"], "a", encoding="utf-8") as file:
-            file.write(f"{_outcomes.pop(report.nodeid)} {name}\n")
+            file.write(f"{_outcomes.pop(report.test)} {report.test}\n")
