@@ -55,6 +55,8 @@ pub struct Config {
     pub collect_interval: Duration,
     /// Most of them that go in a minute.
     pub collect_per_minute: u32,
+    /// Milliseconds after which a container goes that never had a child; 0 for never.
+    pub unused_after_ms: i64,
     /// The servers of the ensemble, if there is one.
     pub ensemble: Ensemble,
 }
@@ -78,6 +80,7 @@ impl Default for Config {
             extended_types: false,
             collect_interval: Duration::from_secs(60),
             collect_per_minute: 10_000,
+            unused_after_ms: 0,
             ensemble: Ensemble::default(),
         }
     }
@@ -204,6 +207,7 @@ impl Config {
             "znode.container.checkIntervalMs" => {
                 self.collect_interval = Duration::from_millis(setting.number()?);
             }
+            "znode.container.maxNeverUsedIntervalMs" => self.unused_after_ms = setting.number()?,
             "znode.container.maxPerMinute" => {
                 self.collect_per_minute = setting.number()?;
                 if self.collect_per_minute == 0 {

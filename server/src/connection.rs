@@ -3,7 +3,7 @@
 mod batch;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
@@ -40,6 +40,8 @@ pub(crate) struct Connection {
     pub(crate) id: u64,
     pub(crate) peer: SocketAddr,
     served: OnceLock<Served>,
+    /// Nothing is done for it any more. Changes under the lock of the watches.
+    retired: AtomicBool,
     auth: Mutex<Arc<Vec<Id>>>,
     output: Mutex<Output>,
     /// Requests that the pipeline has yet to answer, and their bytes.
@@ -80,6 +82,7 @@ impl Connection {
             id,
             peer,
             served: OnceLock::new(),
+            retired: AtomicBool::new(false),
             auth: Mutex::new(Arc::new(auth)),
             output: Mutex::new(output),
             submitted: AtomicUsize::new(0),
@@ -100,6 +103,11 @@ impl Connection {
     /// The id of the session served here; 0 before the handshake.
     pub(crate) fn session_id(&self) -> i64 {
         self.served.get().map_or(0, |served| served.session_id)
+    }
+
+    /// Whether it has ended. To be asked while the watches are held.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
     }
 
     /// Ties the connection to its session.
@@ -253,7 +261,10 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
 /// sees the end of the connection finds its watches gone.
 fn retire(shared: &Shared, connection: &Connection) {
     lock(&shared.connections).remove(&connection.id);
-    lock(&shared.watches).forget(connection.id);
+    let mut watches = lock(&shared.watches);
+    // What the pipeline still has of it may arm watches later: it looks here first.
+    connection.retired.store(true, Ordering::Relaxed);
+    watches.forget(connection.id);
 }
 
 /// Lets the client speak until it ends.

@@ -126,7 +126,13 @@ impl Look<'_> {
     }
 
     fn watches<T>(&self, with: impl FnOnce(&mut WatchTable) -> T) -> T {
-        with(&mut lock(&self.shared.watches))
+        let mut watches = lock(&self.shared.watches);
+        let result = with(&mut watches);
+        // A read of a connection that has ended meanwhile leaves nothing behind.
+        if self.connection.is_retired() {
+            watches.forget(self.connection.id);
+        }
+        result
     }
 
     fn arm(&self, watch: bool, kind: OneShot, path: &str) -> Result<(), ErrorCode> {

@@ -164,10 +164,11 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             return;
         }
         let time_ms = self.time_ms();
-        let due = self.shared.state().collectable(time_ms);
+        let unused_after_ms = self.shared.config.unused_after_ms;
+        let due = self.shared.state().collectable(time_ms, unused_after_ms);
         // The others are still due the next time.
         for path in due.into_iter().take(self.shared.config.collected_at_once()) {
-            let op = Op::Collect { path: path.to_string() };
+            let op = Op::Collect { path: path.to_string(), unused_after_ms };
             self.push(&Entry::internal(time_ms, 0, Body::Request(op)));
         }
     }

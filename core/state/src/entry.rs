@@ -128,9 +128,11 @@ pub enum Op {
         path: String,
         version: i32,
     },
-    /// Collects a container or TTL node, if it still is one that may go.
+    /// Collects a container or TTL node, if it still is one that may go. A container that never had
+    /// a child may after this many milliseconds; 0 for never.
     Collect {
         path: String,
+        unused_after_ms: i64,
     },
 }
 
@@ -276,7 +278,7 @@ impl Op {
             | Op::SetData { path, .. }
             | Op::SetAcl { path, .. }
             | Op::Check { path, .. }
-            | Op::Collect { path } => path,
+            | Op::Collect { path, .. } => path,
         }
     }
 
@@ -307,9 +309,10 @@ impl Op {
                 codec::put_acl(out, acl);
             }
             Op::Check { path, version } => put_versioned(out, 4, path, *version),
-            Op::Collect { path } => {
-                out.put_u8(5);
+            Op::Collect { path, unused_after_ms } => {
+                out.put_u8(6);
                 codec::put_text(out, path);
+                out.put_i64_le(*unused_after_ms);
             }
         }
     }
@@ -336,7 +339,9 @@ impl Op {
             2 => Op::SetData { path, version: input.i32()?, data: input.buffer()? },
             3 => Op::SetAcl { path, version: input.i32()?, acl: input.acl()? },
             4 => Op::Check { path, version: input.i32()? },
-            5 => Op::Collect { path },
+            // As it was written before containers could go unused.
+            5 => Op::Collect { path, unused_after_ms: 0 },
+            6 => Op::Collect { path, unused_after_ms: input.i64()? },
             _ => return Err(input.invalid("the kind of write")),
         })
     }
@@ -383,7 +388,8 @@ mod tests {
                 version
             }),
             (".{0,20}", any::<i32>()).prop_map(|(path, version)| Op::Check { path, version }),
-            ".{0,20}".prop_map(|path| Op::Collect { path }),
+            (".{0,20}", any::<i64>())
+                .prop_map(|(path, unused_after_ms)| Op::Collect { path, unused_after_ms }),
         ]
     }
 

@@ -97,11 +97,15 @@ impl StateMachine {
     }
 
     /// The containers and TTL nodes whose time has come. Whether they go is decided when the
-    /// `Collect` entry is applied.
-    pub fn collectable(&self, now_ms: i64) -> Vec<Arc<str>> {
+    /// `Collect` entry is applied. A container that never had a child is due after
+    /// `unused_after_ms` milliseconds; 0 for never.
+    pub fn collectable(&self, now_ms: i64, unused_after_ms: i64) -> Vec<Arc<str>> {
         let candidates = self.tree.collectable().iter();
         candidates
-            .filter(|path| self.tree.get(path).is_some_and(|node| is_collectable(node, now_ms)))
+            .filter(|path| {
+                let node = self.tree.get(path);
+                node.is_some_and(|node| is_collectable(node, now_ms, unused_after_ms))
+            })
             .cloned()
             .collect()
     }

@@ -35,7 +35,7 @@ impl StateMachine {
             }
             Op::SetAcl { path, acl, version } => self.set_acl(write, path, acl, *version),
             Op::Check { path, version } => self.check(write, path, *version),
-            Op::Collect { path } => self.collect(write, path),
+            Op::Collect { path, unused_after_ms } => self.collect(write, path, *unused_after_ms),
         }
     }
 
@@ -202,9 +202,14 @@ impl StateMachine {
         Ok(OpOutcome::Checked)
     }
 
-    fn collect(&mut self, write: &mut Write<'_>, path: &str) -> Result<OpOutcome, ErrorCode> {
+    fn collect(
+        &mut self,
+        write: &mut Write<'_>,
+        path: &str,
+        unused_after_ms: i64,
+    ) -> Result<OpOutcome, ErrorCode> {
         let node = self.node(path)?;
-        if !is_collectable(node, write.time_ms) {
+        if !is_collectable(node, write.time_ms, unused_after_ms) {
             return Err(ErrorCode::BadArguments);
         }
         self.remove(write, path);
@@ -213,10 +218,13 @@ impl StateMachine {
 }
 
 /// True for a container that lost its last child, and for a TTL node that outlived its time.
-pub(crate) fn is_collectable(node: &Node, now_ms: i64) -> bool {
+pub(crate) fn is_collectable(node: &Node, now_ms: i64, unused_after_ms: i64) -> bool {
     node.child_count() == 0
         && match node.owner() {
-            Owner::Container => node.creations > 0,
+            Owner::Container if node.creations > 0 => true,
+            Owner::Container => {
+                unused_after_ms > 0 && now_ms.saturating_sub(node.mtime_ms) > unused_after_ms
+            }
             Owner::Ttl(ttl_ms) => now_ms.saturating_sub(node.mtime_ms) > ttl_ms,
             Owner::None | Owner::Session(_) => false,
         }

@@ -56,6 +56,10 @@ fn create(path: &str, flags: i32) -> Op {
     Op::Create { path: path.into(), data, acl: Acl::open_unsafe(), flags, kind: CreateKind::Plain }
 }
 
+fn collect(path: &str, unused_after_ms: i64) -> Op {
+    Op::Collect { path: path.into(), unused_after_ms }
+}
+
 fn create_ttl(path: &str, flags: i32, ttl_ms: i64, enabled: bool) -> Op {
     let kind = CreateKind::Ttl { ttl_ms, enabled };
     Op::Create { path: path.into(), data: None, acl: Acl::open_unsafe(), flags, kind }
@@ -289,16 +293,16 @@ fn containers_and_ttl_nodes_are_collected_when_their_time_has_come() {
     world.op(container);
     world.op(create_ttl("/t", 5, 10, true));
     assert_eq!(world.machine.exists("/t", &[]).unwrap().ephemeral_owner, 0);
-    assert!(world.machine.collectable(world.time_ms).is_empty());
+    assert!(world.machine.collectable(world.time_ms, 0).is_empty());
     world.created("/c/x", 0);
-    assert!(world.machine.collectable(world.time_ms).is_empty());
+    assert!(world.machine.collectable(world.time_ms, 0).is_empty());
     world.op(delete("/c/x", -1));
     let due: Vec<_> = world.machine.collectable(world.time_ms + 20);
     assert_eq!(due.iter().map(|p| &**p).collect::<Vec<_>>(), ["/c", "/t"]);
-    assert_eq!(world.failed(Op::Collect { path: "/t".into() }), ErrorCode::BadArguments);
+    assert_eq!(world.failed(collect("/t", 0)), ErrorCode::BadArguments);
     world.time_ms += 20;
-    assert_eq!(world.op(Op::Collect { path: "/t".into() }), Outcome::Done(OpOutcome::Deleted));
-    assert_eq!(world.op(Op::Collect { path: "/c".into() }), Outcome::Done(OpOutcome::Deleted));
+    assert_eq!(world.op(collect("/t", 0)), Outcome::Done(OpOutcome::Deleted));
+    assert_eq!(world.op(collect("/c", 0)), Outcome::Done(OpOutcome::Deleted));
 }
 
 #[test]
@@ -373,4 +377,24 @@ fn what_comes_over_an_earlier_attachment_is_refused() {
     assert_eq!(expired.outcome, Outcome::SessionClosed);
     let gone = world.machine.apply(&over(1, attach(7)));
     assert_eq!(gone.outcome, Outcome::Failed(ErrorCode::SessionExpired));
+}
+
+#[test]
+fn a_container_that_nobody_used_goes_after_its_time() {
+    let mut world = World::new();
+    let container = Op::Create {
+        path: "/c".into(),
+        data: None,
+        acl: Acl::open_unsafe(),
+        flags: 4,
+        kind: CreateKind::Container,
+    };
+    assert!(matches!(world.op(container), Outcome::Done(_)));
+    assert_eq!(world.failed(collect("/c", 0)), ErrorCode::BadArguments);
+    assert_eq!(world.failed(collect("/c", 50)), ErrorCode::BadArguments);
+    let created_ms = world.time_ms;
+    assert!(world.machine.collectable(created_ms + 100, 0).is_empty());
+    assert_eq!(world.machine.collectable(created_ms + 100, 50).len(), 1);
+    world.time_ms += 100;
+    assert_eq!(world.op(collect("/c", 50)), Outcome::Done(OpOutcome::Deleted));
 }

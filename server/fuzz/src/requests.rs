@@ -63,7 +63,7 @@ pub(crate) fn check(machine: &StateMachine) {
     assert_eq!(restored.data_size(), machine.data_size());
     let owners = |machine: &StateMachine| machine.ephemeral_owners().collect::<Vec<_>>();
     assert_eq!(owners(&restored), owners(machine));
-    assert_eq!(restored.collectable(i64::MAX), machine.collectable(i64::MAX));
+    assert_eq!(restored.collectable(i64::MAX, 1), machine.collectable(i64::MAX, 1));
 }
 
 /// The same frames come out however the bytes come in.
