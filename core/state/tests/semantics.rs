@@ -297,7 +297,7 @@ fn containers_and_ttl_nodes_are_collected_when_their_time_has_come() {
     world.created("/c/x", 0);
     assert!(world.machine.collectable(world.time_ms, 0).is_empty());
     world.op(delete("/c/x", -1));
-    let due: Vec<_> = world.machine.collectable(world.time_ms + 20);
+    let due: Vec<_> = world.machine.collectable(world.time_ms + 20, 0);
     assert_eq!(due.iter().map(|p| &**p).collect::<Vec<_>>(), ["/c", "/t"]);
     assert_eq!(world.failed(collect("/t", 0)), ErrorCode::BadArguments);
     world.time_ms += 20;
