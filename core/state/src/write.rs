@@ -280,3 +280,16 @@ fn expect_version(current: i32, expected: i32) -> Result<i32, ErrorCode> {
         next => Ok(next),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_wraps_and_is_never_the_one_that_means_any() {
+        assert_eq!(expect_version(i32::MAX, i32::MAX), Ok(i32::MIN));
+        assert_eq!(expect_version(i32::MIN, -1), Ok(i32::MIN + 1));
+        assert_eq!(expect_version(-2, -2), Ok(0));
+        assert_eq!(expect_version(5, 4), Err(ErrorCode::BadVersion));
+    }
+}

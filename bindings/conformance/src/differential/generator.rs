@@ -290,7 +290,7 @@ impl Generator {
             ("/zookeeper/quota~/a/zookeeper_stats", "count=0,bytes=0"),
         ];
         let create = |(path, data): (&str, &str)| {
-            let acl = Field::Acl(vec![(31, "world".to_owned(), "anyone".to_owned())]);
+            let acl = Field::open_acl();
             let data = Field::Buffer(Some(data.as_bytes().to_vec()));
             let fields = vec![Field::Text(path.to_owned()), data, acl, Field::Int(0)];
             Step::Burst { client: 0, requests: vec![Request::new(OpCode::Create, fields)] }
@@ -356,7 +356,10 @@ impl Generator {
 
     fn acl(&mut self) -> Field {
         if self.rng.u32(..4) > 0 {
-            return Field::Acl(vec![(31, "world".to_owned(), "anyone".to_owned())]);
+            return Field::open_acl();
+        }
+        if self.rng.u32(..16) == 0 {
+            return Field::Acl(None);
         }
         let count = self.rng.usize(..4);
         let mut entry = || {
@@ -364,7 +367,7 @@ impl Generator {
             let (scheme, id) = self.one(&SCHEMES);
             (perms, scheme.to_owned(), id.to_owned())
         };
-        Field::Acl((0..count).map(|_| entry()).collect())
+        Field::Acl(Some((0..count).map(|_| entry()).collect()))
     }
 
     fn version(&mut self) -> Field {

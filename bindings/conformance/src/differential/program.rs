@@ -111,8 +111,8 @@ pub enum Field {
     Texts(Vec<String>),
     /// A buffer, or null.
     Buffer(Option<Vec<u8>>),
-    /// An access list: permissions, scheme, id of each entry.
-    Acl(Vec<(i32, String, String)>),
+    /// An access list, or null: permissions, scheme, id of each entry.
+    Acl(Option<Vec<(i32, String, String)>>),
     /// Bytes as they are.
     Raw(Vec<u8>),
     /// The parts of a multi.
@@ -158,6 +158,11 @@ impl Request {
 }
 
 impl Field {
+    /// The list that lets everybody do everything.
+    pub(crate) fn open_acl() -> Field {
+        Field::Acl(Some(vec![(31, "world".to_owned(), "anyone".to_owned())]))
+    }
+
     fn encode(&self, ground: &Ground, out: &mut BytesMut) {
         match self {
             Field::Int(number) => out.put_i32(*number),
@@ -174,7 +179,8 @@ impl Field {
                 out.put_i32(bytes.len() as i32);
                 out.put_slice(bytes);
             }
-            Field::Acl(entries) => {
+            Field::Acl(None) => out.put_i32(-1),
+            Field::Acl(Some(entries)) => {
                 let acl =
                     |(perms, scheme, id): &(i32, String, String)| Acl::new(*perms, scheme, id);
                 jute::write(out, &entries.iter().map(acl).collect::<Vec<Acl>>());

@@ -39,6 +39,11 @@ pub const RULES: &[Rule] = &[
         row: "undecodable `auth` packet",
         instead: unreadable_credentials,
     },
+    Rule {
+        name: "null ACL in a multi",
+        row: "a create with a null access list within a multi",
+        instead: null_in_multi,
+    },
 ];
 
 /// How often each rule was met.
@@ -94,6 +99,22 @@ fn unreadable_credentials(request: &Request) -> Option<Request> {
     let scheme = Field::Text("unknown".to_owned());
     let fields = vec![Field::Int(0), scheme, Field::Buffer(Some(Vec::new()))];
     (request.op == OpCode::Auth.code() && is_cut).then(|| Request::new(OpCode::Auth, fields))
+}
+
+/// An empty access list, which is refused as a null one is outside of a multi.
+fn null_in_multi(request: &Request) -> Option<Request> {
+    let mut other = request.clone();
+    let parts = other.fields.iter_mut().find_map(|field| match field {
+        Field::Parts(parts) => Some(parts),
+        _ => None,
+    })?;
+    // One with a TTL is read in another way there, which takes it.
+    let creates = parts.iter_mut().filter(|part| part.op != OpCode::CreateTtl.code());
+    let fields = creates.flat_map(|part| &mut part.fields);
+    let nulls: Vec<&mut Field> = fields.filter(|field| **field == Field::Acl(None)).collect();
+    let is_met = !nulls.is_empty();
+    nulls.into_iter().for_each(|field| *field = Field::Acl(Some(Vec::new())));
+    is_met.then_some(other)
 }
 
 #[cfg(test)]

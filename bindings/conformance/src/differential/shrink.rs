@@ -1,6 +1,6 @@
 //! The smallest program that still differs.
 
-use super::program::{Field, Program, Request, Step};
+use super::program::{Field, Handshake, Program, Request, Step};
 
 /// Takes away from a program whatever can go while `differs` still says yes. `differs` is asked
 /// `budget` times at most.
@@ -19,9 +19,11 @@ pub fn shrink(
         best = fewer_steps(best, &mut ask);
         best = fewer_requests(best, &mut ask);
         if size(&best) == before {
-            return best;
+            break;
         }
     }
+    let best = plainer_handshakes(best, &mut ask);
+    plainer_fields(best, &mut ask)
 }
 
 fn size(program: &Program) -> usize {
@@ -111,6 +113,92 @@ fn parts_of(program: &mut Program, step: usize, request: usize) -> Option<&mut V
     })
 }
 
+fn plainer_handshakes(mut best: Program, ask: &mut dyn FnMut(&Program) -> bool) -> Program {
+    let plain = Handshake { timeout_ms: 600_000, ..Handshake::default() };
+    for step in 0..best.steps.len() {
+        let mut candidate = best.clone();
+        if let Step::Open { handshake, .. } | Step::Attach { handshake, .. } =
+            &mut candidate.steps[step]
+            && *handshake != plain
+        {
+            *handshake = plain.clone();
+            if ask(&candidate) {
+                best = candidate;
+            }
+        }
+    }
+    best
+}
+
+/// Puts the plainest value that will do into each field of each request, also within multis.
+fn plainer_fields(mut best: Program, ask: &mut dyn FnMut(&Program) -> bool) -> Program {
+    for step in 0..best.steps.len() {
+        let count = requests(&best.steps[step]).map_or(0, Vec::len);
+        for request in 0..count {
+            for field in 0.. {
+                let Some(value) = fields(&mut best, step, request).nth(field).cloned() else {
+                    break;
+                };
+                for plain in plainer(&value) {
+                    let mut candidate = best.clone();
+                    if let Some(place) = fields(&mut candidate, step, request).nth(field) {
+                        *place = plain;
+                    }
+                    if ask(&candidate) {
+                        best = candidate;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    best
+}
+
+/// The fields of a request that have no parts, those of its parts among them.
+fn fields(
+    program: &mut Program,
+    step: usize,
+    request: usize,
+) -> Box<dyn Iterator<Item = &mut Field> + '_> {
+    let Step::Burst { requests, .. } = &mut program.steps[step] else {
+        return Box::new(std::iter::empty());
+    };
+    let fields = requests.get_mut(request).into_iter().flat_map(|request| &mut request.fields);
+    Box::new(fields.flat_map(|field| -> Box<dyn Iterator<Item = &mut Field>> {
+        match field {
+            Field::Parts(parts) => Box::new(parts.iter_mut().flat_map(|part| &mut part.fields)),
+            field => Box::new(std::iter::once(field)),
+        }
+    }))
+}
+
+/// Values to try in a field's place, the plainest first.
+fn plainer(field: &Field) -> Vec<Field> {
+    let candidates = match field {
+        Field::Int(_) => vec![Field::Int(0), Field::Int(-1), Field::Int(1)],
+        Field::Long(_) => vec![Field::Long(0), Field::Long(1)],
+        Field::Zxid(_) => vec![Field::Zxid(0)],
+        Field::Bool(_) => vec![Field::Bool(false)],
+        Field::Text(_) => {
+            ["~", "~/a", "~/b"].iter().map(|path| Field::Text((*path).to_owned())).collect()
+        }
+        Field::Texts(texts) => {
+            let without = |at: usize| {
+                let mut fewer = texts.clone();
+                fewer.remove(at);
+                Field::Texts(fewer)
+            };
+            std::iter::once(Field::Texts(Vec::new())).chain((0..texts.len()).map(without)).collect()
+        }
+        Field::Buffer(_) => vec![Field::Buffer(None), Field::Buffer(Some(Vec::new()))],
+        Field::Acl(_) => vec![Field::open_acl()],
+        Field::Raw(_) => vec![Field::Raw(Vec::new())],
+        Field::Parts(_) => Vec::new(),
+    };
+    candidates.into_iter().take_while(|candidate| candidate != field).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +218,47 @@ mod tests {
         };
         let small = shrink(program, 10_000, &mut |p| has(p, 17) && has(p, 1060));
         assert_eq!(small.steps, [burst(&[17]), burst(&[1060])]);
+    }
+
+    #[test]
+    fn arguments_become_plain_unless_they_make_the_difference() {
+        let set = |path: &str, data: &[u8], version| Request {
+            op: 5,
+            fields: vec![
+                Field::Text(path.to_owned()),
+                Field::Buffer(Some(data.to_vec())),
+                Field::Int(version),
+            ],
+            cut: None,
+        };
+        let multi = |part| Request { op: 14, fields: vec![Field::Parts(vec![part])], cut: None };
+        let program = |requests| Program {
+            clients: 1,
+            steps: vec![
+                Step::Open {
+                    client: 0,
+                    handshake: Handshake { timeout_ms: 9, ..Handshake::default() },
+                },
+                Step::Burst { client: 0, requests },
+            ],
+        };
+        let wide = program(vec![multi(set("~/s-/c", b"data", 7))]);
+        let small = shrink(wide, 10_000, &mut |candidate| {
+            let mut copy = candidate.clone();
+            candidate.steps.len() == 2 && fields(&mut copy, 1, 0).any(|f| *f == Field::Int(7))
+        });
+        let plain = Step::Burst {
+            client: 0,
+            requests: vec![Request {
+                op: 14,
+                fields: vec![Field::Parts(vec![Request {
+                    op: 5,
+                    fields: vec![Field::Text("~".to_owned()), Field::Buffer(None), Field::Int(7)],
+                    cut: None,
+                }])],
+                cut: None,
+            }],
+        };
+        assert_eq!(small.steps[1], plain);
     }
 }

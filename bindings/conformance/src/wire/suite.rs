@@ -29,7 +29,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 pub use check::{Check, Group, Outcome, Stop};
-pub use command::command;
+pub use command::{command, show};
 pub use context::{Context, Options};
 pub use differences::{DIFFERENCES, Difference};
 pub use elsewhere::{ELSEWHERE, Elsewhere};

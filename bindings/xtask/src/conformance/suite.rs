@@ -52,10 +52,7 @@ pub(super) fn score(address: &str, args: &Score) -> Fallible {
     };
     let report = suite::run(address, &options, |check| check.is_meant(&args.item));
     let report = report.map_err(Fault::new)?;
-    match args.json {
-        true => println!("{:#}", report.json(address)),
-        false => print!("{}", report.text(std::io::stdout().is_terminal())),
-    }
+    suite::show(&report, address, args.json).map_err(Fault::new)?;
     match report.counts() {
         (_, 0, _) => Ok(()),
         (_, failed, _) => Err(Fault::new(format!("{failed} checks of {address}"))),

@@ -16,7 +16,7 @@ use pinfold_proto::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::check::{Code, Outcome, Stop, differs, same};
+use super::check::{Code, Hex, Outcome, Stop, differs, same};
 use super::requests::{create, delete, set};
 use super::trail::Trail;
 use crate::wire::{Ended, Reply, Session};
@@ -148,7 +148,8 @@ impl Client {
     pub(super) fn add_watch(&mut self, path: &str, mode: i32) -> Outcome {
         let request = AddWatchRequest { path: path.into(), mode };
         let reply = self.call(OpCode::AddWatch, &request)?;
-        same("the answer to addWatch", (Code(reply.err), &reply.body[..]), (Code(0), &[0; 4][..]))
+        same("the error of addWatch", Code(reply.err), Code(0))?;
+        same("the body of the answer to addWatch", Hex(&reply.body), Hex(&[0; 4]))
     }
 
     pub(super) fn multi(&mut self, ops: Vec<MultiOp>) -> Result<(Reply, Vec<MultiOpResult>), Stop> {
@@ -221,7 +222,7 @@ impl Client {
             Err(other) => Err(differs("the connection", "closed", &other.to_string())),
             Ok(frame) => {
                 self.trail.read("instead of a close", &frame);
-                Err(differs("the connection", "closed", &format!("{:02x?}", &frame[..])))
+                Err(differs("the connection", "closed", &format!("{:?}", Hex(&frame))))
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The command line of the suite.
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write};
 
-use super::{Options, report};
+use super::{Options, Report, report};
 
 /// What can be said to it.
 const USAGE: &str = "\
@@ -17,6 +17,7 @@ Scores a server that speaks ZooKeeper's protocol. Nobody else should use it mean
   --collection       wait for the collection of containers and old nodes, up to two minutes
   --json             the result as JSON
   --list             what is checked
+  --help             this
 
 Exit code: 0 when nothing failed, 1 when something did, 2 when it could not be found out.";
 
@@ -27,6 +28,7 @@ struct Wanted {
     options: Options,
     is_json: bool,
     is_list: bool,
+    is_help: bool,
 }
 
 /// Runs the suite as the arguments say and prints what came of it; whether nothing failed.
@@ -35,17 +37,35 @@ struct Wanted {
 /// The arguments make no sense, or the server cannot be reached.
 pub fn command(arguments: impl Iterator<Item = String>) -> Result<bool, String> {
     let wanted = parse(arguments)?;
-    if wanted.is_list {
-        print!("{}", report::list(|check| check.is_meant(&wanted.only)));
+    if wanted.is_help || wanted.is_list {
+        let list = || report::list(|check| check.is_meant(&wanted.only));
+        let text = if wanted.is_help { format!("{USAGE}\n") } else { list() };
+        print(&text)?;
         return Ok(true);
     }
     let address = wanted.address.as_deref().ok_or(USAGE)?;
     let report = super::run(address, &wanted.options, |check| check.is_meant(&wanted.only))?;
-    match wanted.is_json {
-        true => println!("{:#}", report.json(address)),
-        false => print!("{}", report.text(std::io::stdout().is_terminal())),
-    }
+    show(&report, address, wanted.is_json)?;
     Ok(report.failed().next().is_none())
+}
+
+/// Prints a report to standard output: as JSON, or for people, with colours on a terminal.
+///
+/// # Errors
+/// It cannot be written there. That nobody reads on is no error.
+pub fn show(report: &Report, address: &str, is_json: bool) -> Result<(), String> {
+    match is_json {
+        true => print(&format!("{:#}\n", report.json(address))),
+        false => print(&report.text(std::io::stdout().is_terminal())),
+    }
+}
+
+fn print(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
+    }
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, String> {
@@ -59,6 +79,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Wanted, String> 
             "--collection" => wanted.options.waits_for_collection = true,
             "--json" => wanted.is_json = true,
             "--list" => wanted.is_list = true,
+            "--help" | "-h" => wanted.is_help = true,
             other if other.starts_with('-') => return Err(USAGE.into()),
             _ => wanted.address = Some(argument),
         }

@@ -18,8 +18,19 @@ pub const ELSEWHERE: &[Elsewhere] = &[
         needs: "an ensemble (shown here: a former connection of the same server)",
     },
     Elsewhere {
+        item: "10",
+        title: "what is on its way when a session ends gets -112",
+        needs: "a request between the decision to end a session and its end, which is a matter of \
+                microseconds",
+    },
+    Elsewhere {
         item: "16",
         title: "the epoch goes on when the counter of a zxid is used up",
+        needs: "four thousand million writes, or the server's data",
+    },
+    Elsewhere {
+        item: "22",
+        title: "after -2 a version goes on with 0",
         needs: "four thousand million writes, or the server's data",
     },
     Elsewhere {

@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 use pinfold_proto::records::{ExistsRequest, RequestHeader};
 use pinfold_proto::{ErrorCode, OpCode, jute};
 
-use super::check::{Check, Code, Outcome, holds, same};
+use super::check::{Check, Code, Hex, Outcome, holds, same};
 use super::context::Context;
 use super::requests::{create, read, set};
 use crate::wire::handshake;
@@ -67,7 +67,7 @@ fn an_event(context: &mut Context) -> Outcome {
     wanted.put_i32(3);
     wanted.put_i32(path.len() as i32);
     wanted.extend_from_slice(path.as_bytes());
-    same("the bytes of an event", &event[..], &wanted[..])
+    same("the bytes of an event", Hex(&event), Hex(&wanted))
 }
 
 fn slow_frames(context: &mut Context) -> Outcome {

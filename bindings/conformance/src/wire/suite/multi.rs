@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use pinfold_proto::records::{GetChildrenRequest, GetDataResponse};
 use pinfold_proto::{ErrorCode, MultiOp, MultiOpResult, MultiRequest, OpCode};
 
-use super::check::{Check, Code, Outcome, Stop, holds, same};
+use super::check::{Check, Code, Hex, Outcome, Stop, holds, same};
 use super::context::Context;
 use super::requests::{create, create_ttl, part_check, part_create, part_delete, part_set, read};
 
@@ -84,7 +84,7 @@ fn failure(context: &mut Context) -> Outcome {
         wanted.extend_from_slice(&code.to_be_bytes());
     }
     wanted.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 1, 0xff, 0xff, 0xff, 0xff]);
-    same("the bytes of the results", &reply.body[..], &wanted[..])?;
+    same("the bytes of the results", Hex(&reply.body), Hex(&wanted))?;
     same("the error of exists", client.exists(&at("/a"), false)?, Code::of(ErrorCode::NoNode))
 }
 

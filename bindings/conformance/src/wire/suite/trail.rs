@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fmt::Write;
 use std::rc::Rc;
 
-use super::check::Code;
+use super::check::{Code, Hex};
 use crate::wire::Reply;
 
 /// How many messages are kept.
@@ -59,15 +59,11 @@ impl Trail {
     }
 }
 
-/// Bytes in words of four, as jute has them.
+/// Bytes as [`Hex`] has them, long ones cut.
 fn hex(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for (index, byte) in bytes.iter().take(SHOWN).enumerate() {
-        let gap = if index > 0 && index % 4 == 0 { " " } else { "" };
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{gap}{byte:02x}");
-    }
+    let mut text = format!("{:?}", Hex(&bytes[..bytes.len().min(SHOWN)]));
     if bytes.len() > SHOWN {
+        // Writing to a string cannot fail.
         let _ = write!(text, " and {} bytes more", bytes.len() - SHOWN);
     }
     text
