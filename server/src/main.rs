@@ -1,5 +1,7 @@
 //! The `pinfold` program.
 
+mod offline;
+
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +30,12 @@ enum Command {
     /// to; everything else goes to standard error (set PINFOLD_LOG=debug for more).
     #[command(after_help = SERVE_HELP)]
     Serve(Serve),
+    /// Reads the log of a data directory.
+    #[command(subcommand)]
+    Log(offline::LogCommand),
+    /// Reads the snapshots of a data directory, and compares states.
+    #[command(subcommand)]
+    Snapshot(offline::SnapshotCommand),
 }
 
 const SERVE_HELP: &str = "\
@@ -72,7 +80,11 @@ fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
-    let Command::Serve(serve) = arguments.command;
+    let serve = match arguments.command {
+        Command::Serve(serve) => serve,
+        Command::Log(command) => return offline::run_log(&command),
+        Command::Snapshot(command) => return offline::run_snapshot(&command),
+    };
     match run(&serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

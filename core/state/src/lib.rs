@@ -9,6 +9,7 @@ mod children;
 mod codec;
 mod digest;
 pub mod entry;
+mod fingerprint;
 pub mod initial;
 mod machine;
 mod node;

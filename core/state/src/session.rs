@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::fingerprint;
+
 /// One open session, as every server knows it. When it was last heard of is not here: only the
 /// leader keeps that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Session {
 #[derive(Clone, Debug, Default)]
 pub struct SessionTable {
     sessions: Arc<BTreeMap<i64, Session>>,
+    // The sum of the sessions' hashes.
+    fingerprint: u64,
 }
 
 impl SessionTable {
@@ -43,11 +47,17 @@ impl SessionTable {
         self.sessions.is_empty()
     }
 
+    /// The sum of the hashes of all sessions.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
     /// False, and nothing changed, when the id is taken.
     pub(crate) fn open(&mut self, id: i64, session: Session) -> bool {
         if self.sessions.contains_key(&id) {
             return false;
         }
+        self.fingerprint = self.fingerprint.wrapping_add(fingerprint::session(id, &session));
         Arc::make_mut(&mut self.sessions).insert(id, session);
         true
     }
@@ -57,12 +67,21 @@ impl SessionTable {
     pub(crate) fn attach(&mut self, id: i64, password: &[u8; 16], timeout_ms: i32) -> Option<u32> {
         self.sessions.get(&id).filter(|session| session.password == *password)?;
         let session = Arc::make_mut(&mut self.sessions).get_mut(&id)?;
+        let before = fingerprint::session(id, session);
         session.attachment = session.attachment.wrapping_add(1);
         session.timeout_ms = timeout_ms;
+        let after = fingerprint::session(id, session);
+        self.fingerprint = self.fingerprint.wrapping_add(after).wrapping_sub(before);
         Some(session.attachment)
     }
 
     pub(crate) fn close(&mut self, id: i64) -> bool {
-        self.sessions.contains_key(&id) && Arc::make_mut(&mut self.sessions).remove(&id).is_some()
+        if !self.sessions.contains_key(&id) {
+            return false;
+        }
+        let closed = Arc::make_mut(&mut self.sessions).remove(&id);
+        let hash = closed.map_or(0, |session| fingerprint::session(id, &session));
+        self.fingerprint = self.fingerprint.wrapping_sub(hash);
+        true
     }
 }

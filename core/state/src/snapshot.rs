@@ -7,6 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::acl::AclList;
 use crate::codec::{self, CodecError, Reader};
+use crate::fingerprint::{self, Face};
 use crate::initial::ROOT;
 use crate::machine::StateMachine;
 use crate::node::Node;
@@ -43,14 +44,22 @@ impl StateMachine {
         }
     }
 
-    /// A number that two states share exactly when they are the same. Reads the whole tree.
+    /// A number that two states share exactly when they are the same, short of a coincidence in
+    /// 64 bits. It is kept up to date with every change, and costs nothing to ask for.
     pub fn digest(&self) -> u64 {
-        // FNV-1a, 64 bits.
-        self.snapshot().blocks().fold(0xcbf2_9ce4_8422_2325, |hash, block| {
-            block.iter().fold(hash, |hash, byte| {
-                (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            })
-        })
+        let (tree, sessions) = (self.tree.fingerprint(), self.sessions.fingerprint());
+        fingerprint::whole(tree, sessions, self.last_zxid)
+    }
+
+    /// The same number as [`digest`](Self::digest), made of every node and every session anew.
+    pub fn computed_digest(&self) -> u64 {
+        let image = self.snapshot();
+        let nodes = image
+            .nodes()
+            .map(|(path, node)| fingerprint::difference(path, None, Some(&Face::of(node))));
+        let tree = nodes.fold(0, u64::wrapping_add);
+        let sessions = self.sessions.iter().map(|(id, session)| fingerprint::session(id, session));
+        fingerprint::whole(tree, sessions.fold(0, u64::wrapping_add), self.last_zxid)
     }
 
     /// The state that the blocks of a snapshot describe.

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use crate::children::Children;
+use crate::fingerprint::{self, Face};
 use crate::node::{Node, Owner};
 use crate::quota::Quotas;
 
@@ -28,6 +29,8 @@ pub(crate) struct Tree {
     ephemerals: BTreeMap<i64, BTreeSet<Arc<str>>>,
     collectable: BTreeSet<Arc<str>>,
     quotas: Quotas,
+    // The sum of the nodes' hashes.
+    fingerprint: u64,
     undo: Option<Vec<Replaced>>,
 }
 
@@ -67,6 +70,7 @@ impl Tree {
             ephemerals: BTreeMap::new(),
             collectable: BTreeSet::new(),
             quotas: Quotas::default(),
+            fingerprint: 0,
             undo: None,
         }
     }
@@ -95,6 +99,11 @@ impl Tree {
     /// Paths of container and TTL nodes.
     pub(crate) fn collectable(&self) -> &BTreeSet<Arc<str>> {
         &self.collectable
+    }
+
+    /// The sum of the hashes of all nodes.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// The nodes that have a quota.
@@ -143,10 +152,12 @@ impl Tree {
             undo.push((key.clone(), Some(node.clone())));
         }
         let Some(node) = shard.get_mut(path) else { return false };
-        let before = node.data_length() as u64;
+        let (before, face) = (node.data_length() as u64, Face::of(node));
         let node = Arc::make_mut(node);
         change(node);
         self.bytes = self.bytes + node.data_length() as u64 - before;
+        let change = fingerprint::difference(path, Some(&face), Some(&Face::of(node)));
+        self.fingerprint = self.fingerprint.wrapping_add(change);
         true
     }
 
@@ -183,6 +194,9 @@ impl Tree {
         let size = |n: Option<&Node>| n.map_or(0, |n| (path.len() + n.data_length()) as u64);
         self.bytes = self.bytes + size(new) - size(old);
         self.nodes = self.nodes + usize::from(new.is_some()) - usize::from(old.is_some());
+        let (old_face, new_face) = (old.map(Face::of), new.map(Face::of));
+        let change = fingerprint::difference(path, old_face.as_ref(), new_face.as_ref());
+        self.fingerprint = self.fingerprint.wrapping_add(change);
         if new.is_some() != old.is_some() {
             self.quotas.note(path, new.is_some());
         }

@@ -12,11 +12,11 @@ use crate::{Log, LogOptions, Register, SnapshotStore};
 /// The version of the directory's layout and of the files in it.
 pub const FORMAT_VERSION: u32 = 1;
 
-const IDENTITY: &str = "pinfold.id";
+pub(crate) const IDENTITY: &str = "pinfold.id";
 const IDENTITY_TEMPORARY: &str = "pinfold.tmp";
 const LOCK: &str = "pinfold.lock";
-const LOG: &str = "log";
-const SNAPSHOTS: &str = "snapshots";
+pub(crate) const LOG: &str = "log";
+pub(crate) const SNAPSHOTS: &str = "snapshots";
 const TITLE: &str = "Pinfold data directory";
 
 /// An open data directory. It is locked for other processes until this is dropped.
@@ -191,8 +191,8 @@ fn prepare(fs: &dyn FileSystem, path: &Path, identity: &Identity) -> Result<()> 
     Ok(())
 }
 
-fn read_identity(fs: &dyn FileSystem, path: &Path) -> Result<Identity> {
-    let file = fs.open(path).context("open", path)?;
+pub(crate) fn read_identity(fs: &dyn FileSystem, path: &Path) -> Result<Identity> {
+    let file = fs.open_to_read(path).context("open", path)?;
     let size = file.size().context("read the size of", path)?.min(4096);
     let mut bytes = vec![0; size as usize];
     file.read_at(&mut bytes, 0).context("read", path)?;

@@ -27,6 +27,14 @@ pub trait FileSystem: fmt::Debug + Send + Sync + 'static {
     /// What the operating system says.
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>>;
 
+    /// Opens a file for reading alone: one that may not be written will do.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        self.open(path)
+    }
+
     /// Gives a file another name in the same directory; a file of that name goes, all in one.
     ///
     /// # Errors

@@ -9,6 +9,9 @@ use crate::filesystem::FileSystem;
 use crate::record::{self, Found};
 use crate::segment::{HEADER, Segment};
 
+/// Why only the last segment may end in something that cannot be read.
+pub(crate) const FOLLOWED: &str = "a record cannot be read and the next segment exists";
+
 /// The segments of a log as found, and the terms of their records as runs: from which index on
 /// which term.
 pub(crate) struct Recovered {
@@ -28,7 +31,12 @@ pub(crate) fn recover(
     let mut out = Recovered { segments: Vec::with_capacity(numbers.len()), terms: Vec::new() };
     for (at, number) in numbers.iter().enumerate() {
         let (mut segment, bytes) = Segment::open(fs, dir, cluster, *number)?;
-        check_neighbour(&segment, out.segments.last())?;
+        let before = out.segments.last().map(|before| Neighbour {
+            path: &before.path,
+            number: before.number,
+            last: before.last(),
+        });
+        check_neighbour(&segment, before)?;
         let durable = scan(&mut segment, &bytes, &mut out.terms);
         let rest = &bytes[segment.end as usize..];
         if at + 1 == numbers.len() {
@@ -40,7 +48,7 @@ pub(crate) fn recover(
             }
             finish_last(&mut segment, &bytes, durable)?;
         } else if rest.iter().any(|byte| *byte != 0) {
-            return Err(damage(&segment, "a record cannot be read and the next segment exists"));
+            return Err(damage(&segment, FOLLOWED));
         }
         out.segments.push(segment);
     }
@@ -62,7 +70,15 @@ fn numbers(fs: &dyn FileSystem, dir: &Path) -> Result<Vec<u64>> {
     Ok(numbers)
 }
 
-fn check_neighbour(segment: &Segment, before: Option<&Segment>) -> Result<()> {
+/// The segment before another one.
+pub(crate) struct Neighbour<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) number: u64,
+    /// Index of its last record.
+    pub(crate) last: u64,
+}
+
+pub(crate) fn check_neighbour(segment: &Segment, before: Option<Neighbour<'_>>) -> Result<()> {
     let Some(before) = before else { return Ok(()) };
     if segment.number != before.number + 1 {
         let reason = format!(
@@ -72,12 +88,12 @@ fn check_neighbour(segment: &Segment, before: Option<&Segment>) -> Result<()> {
         );
         return Err(Error::corrupt(&segment.path, 0, reason));
     }
-    if segment.first != before.last() + 1 {
+    if segment.first != before.last + 1 {
         let reason = format!(
             "it begins with record {} but {} ends with record {}",
             segment.first,
             before.path.display(),
-            before.last()
+            before.last
         );
         return Err(Error::corrupt(&segment.path, 24, reason));
     }
@@ -86,7 +102,7 @@ fn check_neighbour(segment: &Segment, before: Option<&Segment>) -> Result<()> {
 
 /// Takes records as long as they can be read and follow one another. Gives the offset up to which
 /// the last of them says that the segment was durable.
-fn scan(segment: &mut Segment, bytes: &Bytes, terms: &mut Vec<(u64, u64)>) -> u32 {
+pub(crate) fn scan(segment: &mut Segment, bytes: &Bytes, terms: &mut Vec<(u64, u64)>) -> u32 {
     let mut at = HEADER as usize;
     let mut known = HEADER;
     while let Some(Found { record, durable, end }) = record::decode(bytes, at, 0, segment.salt()) {
@@ -131,7 +147,7 @@ fn finish_last(segment: &mut Segment, bytes: &Bytes, durable: u32) -> Result<()>
 /// A write that was never synced may be there in parts, in any order. So a readable record
 /// after the unreadable one proves damage only if it was written when the unreadable one was
 /// already durable.
-fn refuse_damage(segment: &Segment, bytes: &Bytes) -> Result<()> {
+pub(crate) fn refuse_damage(segment: &Segment, bytes: &Bytes) -> Result<()> {
     let end = segment.end as usize;
     let mut at = end + 1;
     while at + record::OVERHEAD <= bytes.len() {
@@ -149,6 +165,6 @@ fn refuse_damage(segment: &Segment, bytes: &Bytes) -> Result<()> {
     Ok(())
 }
 
-fn damage(segment: &Segment, reason: &str) -> Error {
+pub(crate) fn damage(segment: &Segment, reason: &str) -> Error {
     Error::corrupt(&segment.path, u64::from(segment.end), reason)
 }

@@ -70,6 +70,27 @@ impl Segment {
     ) -> Result<(Self, Bytes)> {
         let path = dir.join(Self::name(number));
         let file = fs.open(&path).context("open", &path)?;
+        Self::read_whole(path, file, cluster, number)
+    }
+
+    /// As [`Segment::open`], of a segment that is not to be changed.
+    pub(crate) fn inspect(
+        fs: &dyn FileSystem,
+        dir: &Path,
+        cluster: u64,
+        number: u64,
+    ) -> Result<(Self, Bytes)> {
+        let path = dir.join(Self::name(number));
+        let file = fs.open_to_read(&path).context("open", &path)?;
+        Self::read_whole(path, file, cluster, number)
+    }
+
+    fn read_whole(
+        path: PathBuf,
+        file: Box<dyn File>,
+        cluster: u64,
+        number: u64,
+    ) -> Result<(Self, Bytes)> {
         let allocated = file.size().context("read the size of", &path)?;
         let length = usize::try_from(allocated).unwrap_or(0);
         let mut bytes = vec![0; length];
@@ -119,6 +140,15 @@ impl Segment {
             records.push(found.record);
         }
         Ok(records)
+    }
+
+    /// All records, each with its offset; `bytes` are those of the whole file.
+    pub(crate) fn records(&self, bytes: &Bytes) -> Vec<(u64, Record)> {
+        let found = self.offsets.iter().filter_map(|offset| {
+            let found = record::decode(bytes, *offset as usize, 0, self.salt())?;
+            Some((u64::from(*offset), found.record))
+        });
+        found.collect()
     }
 
     /// Cuts the file at `end`, so that no bytes are left that could pass for a record.

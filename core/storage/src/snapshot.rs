@@ -41,11 +41,12 @@ pub struct SnapshotId {
 }
 
 impl SnapshotId {
-    fn name(self) -> String {
+    /// The name of its file.
+    pub(crate) fn name(self) -> String {
         format!("{:016x}-{:016x}.snapshot", self.index, self.term)
     }
 
-    fn parse(name: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
         let (index, term) = name.strip_suffix(".snapshot")?.split_once('-')?;
         if index.len() != 16 || term.len() != 16 {
             return None;
@@ -165,26 +166,11 @@ impl SnapshotStore {
     }
 
     fn open_one(&self, id: SnapshotId) -> Result<SnapshotReader> {
-        let path = self.dir.join(id.name());
-        let file = self.fs.open(&path).context("open", &path)?;
-        let size = file.size().context("read the size of", &path)?;
-        let mut head = [0; HEADER];
-        if size < HEADER as u64 {
-            return Err(Error::corrupt(&path, size, "it ends inside its header"));
+        let reader = SnapshotReader::open(&*self.fs, &self.dir.join(id.name()))?;
+        match reader.id == id && reader.cluster == self.cluster {
+            true => Ok(reader),
+            false => Err(Error::corrupt(&reader.path, 8, "it is of another directory")),
         }
-        file.read_at(&mut head, 0).context("read", &path)?;
-        let length = u32::from_le_bytes([head[32], head[33], head[34], head[35]]) as usize;
-        if &head[..8] != MAGIC || length > MAX_NOTE || size < (HEADER + length) as u64 {
-            return Err(Error::corrupt(&path, 0, "it does not begin as a snapshot does"));
-        }
-        let mut note = vec![0; length];
-        file.read_at(&mut note, HEADER as u64).context("read", &path)?;
-        if head != header(self.cluster, id, &note) {
-            return Err(Error::corrupt(&path, 8, "its header is damaged or of another directory"));
-        }
-        let at = (HEADER + length) as u64;
-        let note = Bytes::from(note);
-        Ok(SnapshotReader { id, note, path, file, size, at, blocks: 0, bytes: 0, ended: false })
     }
 }
 
@@ -255,6 +241,7 @@ impl SnapshotWriter {
 #[derive(Debug)]
 pub struct SnapshotReader {
     id: SnapshotId,
+    cluster: u64,
     note: Bytes,
     path: PathBuf,
     file: Box<dyn File>,
@@ -266,6 +253,54 @@ pub struct SnapshotReader {
 }
 
 impl SnapshotReader {
+    /// Opens a snapshot wherever its file is, to read it alone. Only its header has been checked
+    /// when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] or [`Error::Io`].
+    pub fn open(fs: &dyn FileSystem, path: &Path) -> Result<Self> {
+        let file = fs.open_to_read(path).context("open", path)?;
+        let size = file.size().context("read the size of", path)?;
+        let mut head = [0; HEADER];
+        if size < HEADER as u64 {
+            return Err(Error::corrupt(path, size, "it ends inside its header"));
+        }
+        file.read_at(&mut head, 0).context("read", path)?;
+        let length = u32::from_le_bytes([head[32], head[33], head[34], head[35]]) as usize;
+        if &head[..8] != MAGIC || length > MAX_NOTE || size < (HEADER + length) as u64 {
+            return Err(Error::corrupt(path, 0, "it does not begin as a snapshot does"));
+        }
+        let mut note = vec![0; length];
+        file.read_at(&mut note, HEADER as u64).context("read", path)?;
+        let number = |at: usize| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&head[at..at + 8]);
+            u64::from_le_bytes(bytes)
+        };
+        let (cluster, id) = (number(8), SnapshotId { index: number(16), term: number(24) });
+        if head != header(cluster, id, &note) {
+            return Err(Error::corrupt(path, 8, "the checksum of its header is wrong"));
+        }
+        let (at, note, path) = ((HEADER + length) as u64, note.into(), path.to_owned());
+        let (blocks, bytes, ended) = (0, 0, false);
+        Ok(Self { id, cluster, note, path, file, size, at, blocks, bytes, ended })
+    }
+
+    /// The random number of the group that it belongs to.
+    pub fn cluster(&self) -> u64 {
+        self.cluster
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the next block begins, in bytes from the start of the file.
+    pub fn offset(&self) -> u64 {
+        self.at
+    }
+
     /// Which one it is.
     pub fn id(&self) -> SnapshotId {
         self.id
