@@ -231,6 +231,8 @@ impl Decoder {
     }
 
     fn multi(self, parts: Vec<MultiOp>) -> RequestBody {
+        let parts: Option<Vec<MultiOp>> = parts.into_iter().map(of_its_mode).collect();
+        let Some(parts) = parts else { return void(ErrorCode::MarshallingError, OpCode::Multi) };
         let codes = parts.iter().map(MultiOp::op).collect();
         let ops: Option<Vec<Op>> = parts.into_iter().map(|part| self.part(part)).collect();
         match ops {
@@ -239,13 +241,8 @@ impl Decoder {
         }
     }
 
-    /// `None` for what ZooKeeper does not decode as part of a multi: reads, unknown modes.
+    /// `None` for reads, which ZooKeeper does not decode as part of a multi.
     fn part(self, part: MultiOp) -> Option<Op> {
-        let flags = match &part {
-            MultiOp::Create(r) | MultiOp::Create2(r) | MultiOp::CreateContainer(r) => r.flags,
-            _ => 0,
-        };
-        CreateMode::from_flags(flags)?;
         Some(match part {
             MultiOp::Create(request) | MultiOp::Create2(request) => {
                 self.create(request, CreateKind::Plain)
@@ -257,6 +254,22 @@ impl Decoder {
             MultiOp::Check(CheckVersionRequest { path, version }) => Op::Check { path, version },
             MultiOp::GetData(_) | MultiOp::GetChildren(_) => return None,
         })
+    }
+}
+
+/// A part of a multi as ZooKeeper decodes it: there a create with the flags of a container is one
+/// of a container, unlike outside. `None` for unknown modes and for those that need a time to live.
+fn of_its_mode(part: MultiOp) -> Option<MultiOp> {
+    let flags = match &part {
+        MultiOp::Create(r) | MultiOp::Create2(r) | MultiOp::CreateContainer(r) => r.flags,
+        _ => return Some(part),
+    };
+    match (CreateMode::from_flags(flags)?, part) {
+        (CreateMode::PersistentTtl | CreateMode::PersistentSequentialTtl, _) => None,
+        (CreateMode::Container, MultiOp::Create(r) | MultiOp::Create2(r)) => {
+            Some(MultiOp::CreateContainer(r))
+        }
+        (_, part) => Some(part),
     }
 }
 

@@ -111,6 +111,16 @@ fn it_stops_cleanly_when_it_is_told_to() {
 }
 
 #[test]
+fn a_configuration_may_lie_beside_the_data() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["zoo.cfg", "zoo.cfg.dynamic.100000000", "myid", "zookeeper_server.pid"] {
+        std::fs::write(directory.path().join(name), "1").unwrap();
+    }
+    let program = Program::start(serve(directory.path()));
+    assert_eq!(Wire::connect(&program.address).stat("/").num_children, 1);
+}
+
+#[test]
 fn it_says_why_it_does_not_start() {
     let directory = tempfile::tempdir().unwrap();
     let program = Program::start(serve(&directory.path().join("mine")));

@@ -132,9 +132,12 @@ fn report(
 ) -> Fallible {
     let mut last = divergence.clone();
     program.steps.truncate(divergence.step + 1);
-    if !as_it_is {
+    let addresses = pair.addresses();
+    let again = differ(&program, addresses).map_err(Fault::new)?;
+    if again.is_none() {
+        println!("it does not diverge every time; this is the whole program");
+    } else if !as_it_is {
         eprintln!("making the program smaller");
-        let addresses = pair.addresses();
         program = shrink(program, SHRINK_BUDGET, &mut |candidate| {
             matches!(differ(candidate, addresses), Ok(Some(_)))
         });

@@ -86,7 +86,7 @@ pub enum Body {
 /// What kind of create a client asked for: it must agree with the mode flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CreateKind {
-    /// Flags 0 to 3.
+    /// Flags 0 to 3, and 4, which makes a node like 0 does.
     Plain,
     /// Flag 4.
     Container,

@@ -241,6 +241,8 @@ fn owner_of(session_id: i64, wanted: &Creation<'_>) -> Result<(Owner, bool), Err
             Ok((Owner::Session(session_id), true))
         }
         (CreateKind::Container, CreateMode::Container) => Ok((Owner::Container, false)),
+        // A plain node, as in ZooKeeper. Clients rely on it: aiozk makes its chroot so.
+        (CreateKind::Plain, CreateMode::Container) => Ok((Owner::None, false)),
         (
             CreateKind::Ttl { ttl_ms, enabled },
             CreateMode::PersistentTtl | CreateMode::PersistentSequentialTtl,

@@ -132,11 +132,25 @@ impl DataDir {
     }
 }
 
-fn refuse_foreign(path: &Path, names: &[String]) -> Result<()> {
+/// Whether it is usual to keep such a file in the directory of a server's data.
+fn is_usual(name: &str) -> bool {
     // What an opening leaves behind that was cut short before the identity was there.
-    let ours = [LOCK, LOG, SNAPSHOTS, IDENTITY_TEMPORARY, "lost+found", "myid", "initialize"];
+    let ours = [LOCK, LOG, SNAPSHOTS, IDENTITY_TEMPORARY];
+    // A configuration and its parts (zoo.cfg, zoo.cfg.dynamic.100000000), stores of TLS, what a
+    // start script leaves.
+    let named = ["lost+found", "myid", "initialize"];
+    let endings =
+        [".cfg", ".conf", ".properties", ".xml", ".pem", ".p12", ".jks", ".pid", ".log", ".out"];
+    ours.contains(&name)
+        || named.contains(&name)
+        || name.starts_with('.')
+        || name.contains(".cfg.")
+        || endings.iter().any(|ending| name.ends_with(ending))
+}
+
+fn refuse_foreign(path: &Path, names: &[String]) -> Result<()> {
     let mut foreign: Vec<&str> =
-        names.iter().map(String::as_str).filter(|name| !ours.contains(name)).collect();
+        names.iter().map(String::as_str).filter(|name| !is_usual(name)).collect();
     foreign.sort_unstable();
     let Some(first) = foreign.first() else { return Ok(()) };
     let found = match foreign.len() {

@@ -129,13 +129,6 @@ impl Generator {
 
     fn request(&mut self) -> Request {
         let mut request = self.whole_request();
-        let is_create = matches!(request.op, 1 | 15 | 19 | 21);
-        let flags = request.fields.get_mut(3).filter(|_| is_create);
-        if let Some(Field::Int(flags)) = flags
-            && self.rng.u32(..20) == 0
-        {
-            *flags = self.one(&[0, 4, 5, 6]);
-        }
         if self.rng.u32(..100) == 0 {
             request.cut = Some(self.rng.usize(..24));
         }
@@ -222,6 +215,16 @@ impl Generator {
     }
 
     fn create(&mut self) -> Request {
+        let mut request = self.consistent_create();
+        if let Some(Field::Int(flags)) = request.fields.get_mut(3)
+            && self.rng.u32(..20) == 0
+        {
+            *flags = self.one(&[0, 4, 5, 6]);
+        }
+        request
+    }
+
+    fn consistent_create(&mut self) -> Request {
         match self.rng.u32(..20) {
             0 | 1 => {
                 let flags = self.one(&[4, 4, 4, 7]);

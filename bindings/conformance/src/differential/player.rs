@@ -241,6 +241,10 @@ impl<'a> Player<'a> {
                     let odd = if reply.xid == xid { "" } else { " to another request" };
                     // By its place: a rule may have changed the operation.
                     lines.push(format!("{client}: answer {index}{odd}: {text}"));
+                    if ends_connection(request.op, reply.err) {
+                        self.wait_for_end(client, &mut lines);
+                        break;
+                    }
                     result = Ok(());
                 }
                 Err(ended) => {
@@ -250,6 +254,23 @@ impl<'a> Player<'a> {
             }
         }
         lines
+    }
+
+    /// The server closes the connection behind its last answer, in its own time: ZooKeeper may
+    /// still answer what comes before it does.
+    fn wait_for_end(&mut self, client: usize, lines: &mut Vec<String>) {
+        loop {
+            let Some(session) = &mut self.clients[client].session else { return };
+            let answered = session.reply();
+            self.take_events(client, lines);
+            match answered {
+                Ok(reply) => {
+                    let words = self.words().reply(0, &reply);
+                    lines.push(format!("{client}: behind the last answer: {words}"));
+                }
+                Err(ended) => return self.end(client, &ended, lines),
+            }
+        }
     }
 
     fn take_events(&mut self, client: usize, lines: &mut Vec<String>) {
@@ -346,6 +367,19 @@ impl<'a> Player<'a> {
         }
         self.keeper.call_raw(OpCode::CloseSession.code(), &[]).map_err(said)?;
         Ok(())
+    }
+}
+
+/// Whether an answer is a connection's last.
+fn ends_connection(op: i32, err: i32) -> bool {
+    use OpCode::{Auth, Check, CloseSession, CreateSession, DeleteContainer};
+    match OpCode::from_i32(op) {
+        Some(CloseSession) => err == 0,
+        Some(Auth) => err == ErrorCode::AuthFailed.code(),
+        None | Some(Check | CreateSession | DeleteContainer) => {
+            err == ErrorCode::Unimplemented.code()
+        }
+        Some(_) => false,
     }
 }
 

@@ -56,10 +56,11 @@ pub fn for_zookeeper(program: &Program) -> (Program, Uses) {
     for step in &mut program.steps {
         let Step::Burst { requests, .. } = step else { continue };
         for request in requests {
-            let apply = |rule: &Rule| Some((rule.name, (rule.instead)(request)?));
-            if let Some((name, other)) = RULES.iter().find_map(apply) {
-                *uses.entry(name).or_default() += 1;
-                *request = other;
+            for rule in RULES {
+                if let Some(other) = (rule.instead)(request) {
+                    *uses.entry(rule.name).or_default() += 1;
+                    *request = other;
+                }
             }
         }
     }
@@ -73,29 +74,49 @@ fn internal(request: &Request) -> Option<Request> {
     is_internal.then(|| Request { op: 999, ..Request::default() })
 }
 
-/// A create with the flags of another operation becomes one with the flags of none.
+/// A create with the flags of another operation, also within a multi, is one without a path.
 fn mismatched(request: &Request) -> Option<Request> {
+    if is_mismatched(request) {
+        return Some(pathless(request.cut.filter(|cut| *cut < length(request)).map(|_| 0)));
+    }
     let mut other = request.clone();
-    let flags = other.fields.iter_mut().find_map(|field| match field {
-        Field::Int(flags) => Some(flags),
-        _ => None,
-    });
-    let flags = flags.filter(|flags| (0..=6).contains(*flags))?;
-    let fits = match OpCode::from_i32(request.op)? {
-        OpCode::Create | OpCode::Create2 => *flags < 4,
-        OpCode::CreateContainer => *flags == 4,
-        OpCode::CreateTtl => *flags > 4,
-        _ => true,
+    let Some(Field::Parts(parts)) = other.fields.first_mut() else { return None };
+    // Without a time to live neither server decodes a mode that needs one.
+    let is_decoded = |part: &Request| {
+        let needs_ttl = matches!(part.fields.get(3), Some(Field::Int(5..=6)));
+        part.op == OpCode::CreateTtl.code() || !needs_ttl
     };
-    *flags = 99;
-    (!fits).then_some(other)
+    let is_meant = |part: &&mut Request| is_mismatched(part) && is_decoded(part);
+    let parts: Vec<_> = parts.iter_mut().filter(is_meant).collect();
+    let is_met = !parts.is_empty();
+    parts.into_iter().for_each(|part| *part = pathless(None));
+    is_met.then_some(other)
+}
+
+fn is_mismatched(create: &Request) -> bool {
+    let Some(Field::Int(flags)) = create.fields.get(3) else { return false };
+    match OpCode::from_i32(create.op) {
+        Some(OpCode::CreateContainer) => matches!(flags, 0..=3 | 5..=6),
+        Some(OpCode::CreateTtl) => matches!(flags, 0..=4),
+        _ => false,
+    }
+}
+
+fn pathless(cut: Option<usize>) -> Request {
+    let path = Field::Text("no path".to_owned());
+    let fields = vec![path, Field::Buffer(None), Field::open_acl(), Field::Int(0)];
+    Request { cut, ..Request::new(OpCode::Create, fields) }
+}
+
+/// Bytes of the record when it is not cut.
+fn length(request: &Request) -> usize {
+    let ground = Ground { root: String::new(), zxid: 0 };
+    Request { cut: None, ..request.clone() }.body(&ground).len()
 }
 
 /// Credentials of a scheme that nobody has.
 fn unreadable_credentials(request: &Request) -> Option<Request> {
-    let ground = Ground { root: String::new(), zxid: 0 };
-    let whole = Request { cut: None, ..request.clone() }.body(&ground).len();
-    let is_cut = request.cut.is_some_and(|cut| cut < whole);
+    let is_cut = request.cut.is_some_and(|cut| cut < length(request));
     let scheme = Field::Text("unknown".to_owned());
     let fields = vec![Field::Int(0), scheme, Field::Buffer(Some(Vec::new()))];
     (request.op == OpCode::Auth.code() && is_cut).then(|| Request::new(OpCode::Auth, fields))
@@ -132,20 +153,27 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_changed() {
-        let create = |op, flags| Request::new(op, vec![Field::Int(flags)]);
+        let create = |op, flags| {
+            let path = Field::Text("~/a".to_owned());
+            let fields = vec![path, Field::Buffer(None), Field::open_acl(), Field::Int(flags)];
+            Request::new(op, fields)
+        };
+        let multi = |part| Request::new(OpCode::Multi, vec![Field::Parts(vec![part])]);
         let requests = vec![
-            create(OpCode::Create, 0),
             create(OpCode::Create, 4),
             create(OpCode::CreateContainer, 4),
+            create(OpCode::CreateContainer, 0),
             create(OpCode::CreateTtl, 7),
+            multi(create(OpCode::CreateTtl, 2)),
             Request::new(OpCode::DeleteContainer, Vec::new()),
         ];
         let program = Program { clients: 1, steps: vec![Step::Burst { client: 0, requests }] };
         let (other, uses) = for_zookeeper(&program);
-        assert_eq!(uses, Uses::from([("internal operations", 1), ("operation and flags", 1)]));
+        assert_eq!(uses, Uses::from([("internal operations", 1), ("operation and flags", 2)]));
         let Step::Burst { requests, .. } = &other.steps[0] else { panic!("not a burst") };
         let ops: Vec<i32> = requests.iter().map(|request| request.op).collect();
-        assert_eq!(ops, [1, 1, 19, 21, 999]);
-        assert_eq!(requests[1].fields, [Field::Int(99)]);
+        assert_eq!(ops, [1, 19, 1, 21, 14, 999]);
+        assert_eq!(requests[2], pathless(None));
+        assert_eq!(requests[4], multi(pathless(None)));
     }
 }

@@ -55,9 +55,19 @@ fn modes(context: &mut Context) -> Outcome {
 
 fn modes_agree(context: &mut Context) -> Outcome {
     let mut client = context.connect()?;
-    let at = |rest: &str| context.path(rest);
-    client.answers(OpCode::Create, &create(&at("/1"), "", 4), ErrorCode::BadArguments)?;
-    client.answers(OpCode::CreateContainer, &create(&at("/2"), "", 0), ErrorCode::BadArguments)
+    let container = create(&context.path("/c"), "", 0);
+    client.answers(OpCode::CreateContainer, &container, ErrorCode::BadArguments)
+}
+
+/// As several clients do it; it is never collected.
+fn plain_container(context: &mut Context) -> Outcome {
+    let mut client = context.connect()?;
+    for (op, path) in [(OpCode::Create, "/1"), (OpCode::Create2, "/2")] {
+        client.answers(op, &create(&context.path(path), "", 4), ErrorCode::Ok)?;
+        let owner = client.stat(&context.path(path))?.ephemeral_owner;
+        same("ephemeralOwner", owner, 0)?;
+    }
+    Ok(())
 }
 
 fn ttl_range(context: &mut Context) -> Outcome {
@@ -177,5 +187,6 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check { item: "A4", title: "modes that do not exist are refused", run: modes },
     Check { item: "A4", title: "operation and flags of a create must agree", run: modes_agree },
+    Check { item: "A4", title: "create takes the flag of a container", run: plain_container },
     Check { item: "A4", title: "a time to live is 1 to 2^40-1 milliseconds", run: ttl_range },
 ];
