@@ -49,6 +49,10 @@ pub struct Config {
     pub sasl: Sasl,
     /// Entries after which a snapshot is taken.
     pub snapshot_every: u64,
+    /// Entries after which the servers of an ensemble compare their states; 0 for never.
+    pub digest_every: u64,
+    /// Bytes of a snapshot that go to another server in a second at most; 0 for any number.
+    pub snapshot_bytes_per_second: usize,
     /// Whether nodes with a time to live may be created.
     pub extended_types: bool,
     /// How often containers and nodes with a time to live are looked through.
@@ -77,6 +81,8 @@ impl Default for Config {
             tls: Tls::default(),
             sasl: Sasl::default(),
             snapshot_every: 100_000,
+            digest_every: 1000,
+            snapshot_bytes_per_second: 100 << 20,
             extended_types: false,
             collect_interval: Duration::from_secs(60),
             collect_per_minute: 10_000,
@@ -202,6 +208,10 @@ impl Config {
             }
             "minSessionTimeout" => self.min_session_timeout_ms = setting.timeout_ms()?,
             "maxSessionTimeout" => self.max_session_timeout_ms = setting.timeout_ms()?,
+            "pinfold.digestEvery" => self.digest_every = setting.number()?,
+            "pinfold.snapshotBytesPerSecond" => {
+                self.snapshot_bytes_per_second = setting.bytes(usize::MAX)?;
+            }
             "snapCount" => self.snapshot_every = setting.number()?,
             "extendedTypesEnabled" => self.extended_types = setting.is_true(),
             "znode.container.checkIntervalMs" => {

@@ -418,7 +418,7 @@ fn assemble(
     let links = {
         let _guard = runtime.enter();
         let cluster = formation.cluster;
-        Links::keep(cluster, id, &config.ensemble, &opened.snapshots, &sender)
+        Links::keep(cluster, id, &config, &opened.snapshots, &sender)
     };
     let _ = reception.snapshots.set(opened.snapshots.clone());
     *lock(&reception.formation) = Some(formation);

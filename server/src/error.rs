@@ -74,6 +74,27 @@ pub enum ServerError {
     /// An entry or a snapshot was written by something else.
     #[error("the stored state cannot be read: {0}")]
     State(#[from] pinfold_state::CodecError),
+    /// This server's state is another one than that of the others.
+    #[error(
+        "the state after record {index} of the log has digest {own:016x} here, but {others:016x} \
+         on servers {servers:?}, which are a majority: the state of this server is wrong, and it \
+         stops. See what differs with `pinfold snapshot diff --at {index} {} OTHER`, where OTHER \
+         is the data directory of one of them; then keep this directory aside, and let the server \
+         begin with an empty one (and its myid): it gets everything from the others",
+        data_dir.display()
+    )]
+    Diverged {
+        /// The record.
+        index: u64,
+        /// The digest of this server.
+        own: u64,
+        /// The digest of the others.
+        others: u64,
+        /// Who they are.
+        servers: Vec<u64>,
+        /// The directory of this server.
+        data_dir: PathBuf,
+    },
     /// No temporary directory could be made.
     #[error("cannot make a temporary data directory: {0}")]
     Temporary(std::io::Error),

@@ -12,6 +12,7 @@ use pinfold_state::{
 };
 
 use crate::connection::{Connection, Served};
+use crate::digests::Checkpoint;
 use crate::error::ServerError;
 use crate::peers::Courier;
 use crate::pipeline::{Opening, Owner, Pipeline, Submission, Waiting};
@@ -65,28 +66,46 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         let mut after = Aftermath::default();
         let mut state = shared.state_mut();
         let mut rest = chunk.into_iter();
+        let mut checkpoints = Vec::new();
         while self.pass_barriers(&state, &mut after)
             && let Some(committed) = rest.next()
         {
-            if let Some(membership) = &committed.membership {
-                self.membership = membership.clone();
+            self.apply(&committed, &mut state, &mut after)?;
+            if self.digests.is_due(committed.index) {
+                let (index, digest) = (committed.index, state.digest());
+                checkpoints.push(Checkpoint { index, digest });
             }
-            if committed.data.is_empty() {
-                continue;
-            }
-            let (entry, owner) = match self.take_own(&committed)? {
-                Some((entry, owner)) => (entry, Some(owner)),
-                None => (Entry::decode(&committed.data)?, None),
-            };
-            let applied = state.apply(&entry);
-            deliver(&shared, &applied.events, &mut after);
-            applied.exceeded.iter().for_each(|exceeded| tell_exceeded(&shared, exceeded));
-            self.conclude(&entry, applied, owner, &mut after);
         }
         drop(state);
         let more = after.turns >= TURNS;
         after.settle(&shared);
+        for checkpoint in checkpoints {
+            self.compare(checkpoint)?;
+        }
         Ok(Rest { entries: rest.collect(), more })
+    }
+
+    fn apply(
+        &mut self,
+        committed: &Committed,
+        state: &mut StateMachine,
+        after: &mut Aftermath,
+    ) -> Result<(), ServerError> {
+        if let Some(membership) = &committed.membership {
+            self.membership = membership.clone();
+        }
+        if committed.data.is_empty() {
+            return Ok(());
+        }
+        let (entry, owner) = match self.take_own(committed)? {
+            Some((entry, owner)) => (entry, Some(owner)),
+            None => (Entry::decode(&committed.data)?, None),
+        };
+        let applied = state.apply(&entry);
+        deliver(&self.shared, &applied.events, after);
+        applied.exceeded.iter().for_each(|exceeded| tell_exceeded(&self.shared, exceeded));
+        self.conclude(&entry, applied, owner, after);
+        Ok(())
     }
 
     /// The entry and its owner, if somebody here waits for what was decided.

@@ -8,6 +8,7 @@ mod authentication;
 mod backlog;
 pub mod config;
 mod connection;
+mod digests;
 pub mod embedded;
 mod error;
 mod execution;

@@ -45,6 +45,12 @@ Settings come from, each over the one before:
   -Dname=value on the command line (zookeeper.DigestAuthenticationProvider.superDigest, ...)
   --listen and --data-dir
 
+Settings that ZooKeeper does not have, among others:
+  pinfold.digestEvery             records of the log after which the servers of an ensemble compare
+                                  their states; one that is wrong stops [1000; 0: never]
+  pinfold.snapshotBytesPerSecond  pace of a snapshot on its way to another server, in bytes
+                                  [104857600; 0: as fast as it goes]
+
 Examples:
   pinfold serve
   pinfold serve --listen 0.0.0.0:2181 --data-dir /var/lib/pinfold

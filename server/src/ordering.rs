@@ -84,6 +84,9 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
 
     /// The link to this server is new: what it carried before may not have arrived.
     pub(crate) fn link_is_up(&mut self, peer: NodeId) {
+        for checkpoint in self.digests.known() {
+            self.courier.send(peer, Frame::Digest(checkpoint));
+        }
         if matches!(self.stream, Stream::Leader { id, .. } if id == peer) {
             self.repeat();
         }

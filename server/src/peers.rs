@@ -28,7 +28,7 @@ pub(crate) use hello::{Answer, Hello};
 use link::Link;
 pub(crate) use reception::{Reception, receive};
 
-use crate::config::{Ensemble, Member};
+use crate::config::{Config, Member};
 use crate::pipeline::Message;
 
 /// Who carries frames to other servers.
@@ -56,6 +56,7 @@ struct Freight {
     snapshots: SnapshotStore,
     pipeline: Sender<Message>,
     runtime: Handle,
+    bytes_per_second: usize,
 }
 
 impl Links {
@@ -63,10 +64,11 @@ impl Links {
     pub(crate) fn keep(
         cluster: u64,
         id: NodeId,
-        ensemble: &Ensemble,
+        config: &Config,
         snapshots: &SnapshotStore,
         pipeline: &Sender<Message>,
     ) -> Links {
+        let ensemble = &config.ensemble;
         let others = ensemble.members().filter(|member| member.id != id);
         let link = |peer: &Member| {
             let hello = Hello { cluster, from: id, to: peer.id };
@@ -76,8 +78,10 @@ impl Links {
         let peers = ensemble.members().map(|member| (member.id, member.clone())).collect();
         let (snapshots, pipeline) = (snapshots.clone(), pipeline.clone());
         let runtime = Handle::current();
-        let freight = Some(Freight { cluster, id, peers, snapshots, pipeline, runtime });
-        Links { links, freight }
+        let bytes_per_second = config.snapshot_bytes_per_second;
+        let freight =
+            Freight { cluster, id, peers, snapshots, pipeline, runtime, bytes_per_second };
+        Links { links, freight: Some(freight) }
     }
 }
 
@@ -87,9 +91,10 @@ impl Freight {
         let hello = Hello { cluster: self.cluster, from: self.id, to };
         let Some(peer) = self.peers.get(&to).cloned() else { return };
         let (snapshots, pipeline) = (self.snapshots.clone(), self.pipeline.clone());
+        let rate = self.bytes_per_second;
         tracing::info!(to, index = meta.index, "sending a snapshot");
         self.runtime.spawn(async move {
-            let sent = snapshot::send(hello, peer, snapshots, meta, announcement).await;
+            let sent = snapshot::send(hello, peer, snapshots, meta, announcement, rate).await;
             if let Err(error) = &sent {
                 tracing::warn!(to, %error, "a snapshot did not arrive");
             }

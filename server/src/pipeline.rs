@@ -18,6 +18,7 @@ use pinfold_state::{Body, Entry, Origin};
 use tokio::sync::oneshot;
 
 use crate::connection::Connection;
+use crate::digests::{Checkpoint, Digests, Verdict};
 use crate::error::ServerError;
 use crate::ordering::{Stream, Taken};
 use crate::peers::{Courier, Frame};
@@ -138,6 +139,7 @@ pub(crate) struct Pipeline<C: Consensus, P: Courier> {
     pub(crate) membership: Membership,
     next_session: i64,
     pub(crate) syncs: Syncs,
+    pub(crate) digests: Digests,
     /// Of the last entry of this server that somebody waits for.
     pub(crate) origin: Origin,
     last_time_ms: i64,
@@ -161,6 +163,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         for (id, session) in shared.state().sessions().iter() {
             clock.begin(id, session.timeout_ms, shared.elapsed_ms());
         }
+        let digests = Digests::new(shared.config.digest_every);
         let (applied, membership) = (consensus.status().applied, consensus.membership());
         // As ZooKeeper makes them: the server's number, the time, a counter.
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -191,6 +194,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             membership,
             next_session,
             syncs: Syncs::new(server),
+            digests,
             origin: Origin { server, sequence: 0 },
             last_time_ms: 0,
             stopping: false,
@@ -384,6 +388,10 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
                 sessions.into_iter().for_each(|id| self.clock.touch(id, now));
                 Ok(())
             }
+            Frame::Digest(checkpoint) => {
+                let verdict = self.digests.heard(from, checkpoint, &self.membership);
+                self.abide(verdict)
+            }
             // Written to the disk where they came in.
             Frame::Offer(_) | Frame::Block(_) => Ok(()),
         }
@@ -398,6 +406,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         self.consensus.applied(meta.index);
         self.membership = meta.membership.clone();
         self.committed.clear();
+        self.digests.begin_again();
         // What became of what waits here is hidden in the snapshot, and so is what the watchers
         // missed: their clients ask again over new connections.
         self.origin.server = getrandom::u64().map_err(|e| ServerError::Random(e.to_string()))?;
@@ -406,6 +415,28 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         self.outgoing.clear();
         lock(&self.shared.connections).values().for_each(|connection| connection.kill());
         Ok(())
+    }
+
+    /// Tells the other servers what this one came to, and hears what that means.
+    pub(crate) fn compare(&mut self, checkpoint: Checkpoint) -> Result<(), ServerError> {
+        let own = self.consensus.id();
+        let Membership { voters, learners, .. } = &self.membership;
+        for id in voters.iter().chain(learners).filter(|id| **id != own) {
+            self.courier.send(*id, Frame::Digest(checkpoint));
+        }
+        let verdict = self.digests.reached(checkpoint, &self.membership);
+        self.abide(verdict)
+    }
+
+    /// A server that is wrong does not go on.
+    fn abide(&self, verdict: Verdict) -> Result<(), ServerError> {
+        verdict.map_err(|divergence| ServerError::Diverged {
+            index: divergence.own.index,
+            own: divergence.own.digest,
+            others: divergence.others,
+            servers: divergence.servers,
+            data_dir: self.shared.config.data_dir.clone(),
+        })
     }
 
     /// True for an entry that somebody here waits for.

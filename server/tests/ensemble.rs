@@ -3,12 +3,15 @@
 mod wire;
 
 use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use bytes::Bytes;
 use pinfold_proto::OpCode;
 use pinfold_proto::records::{ConnectRequest, SyncRequest};
-use pinfold_server::{Config, Server};
+use pinfold_server::{Config, Server, ServerError};
+use pinfold_storage::{DataDir, OsFileSystem};
 use tempfile::TempDir;
 use wire::{Wire, handshake, set};
 
@@ -30,7 +33,7 @@ struct Ensemble {
     texts: Vec<String>,
     servers: Vec<Option<Server>>,
     // After the servers, so that they are gone before their directories are.
-    _folders: Vec<TempDir>,
+    folders: Vec<TempDir>,
 }
 
 impl Ensemble {
@@ -51,7 +54,7 @@ impl Ensemble {
             format!("dataDir={}\ntickTime=500\n{settings}{lines}", folder.path().display())
         });
         let texts: Vec<String> = texts.collect();
-        let mut ensemble = Ensemble { texts, servers: Vec::new(), _folders: folders };
+        let mut ensemble = Ensemble { texts, servers: Vec::new(), folders };
         let started: Vec<_> = (0..count)
             .map(|index| ensemble.config(index))
             .map(|config| std::thread::spawn(|| Server::builder().config(config).start().unwrap()))
@@ -206,4 +209,48 @@ fn a_server_that_was_away_too_long_gets_a_snapshot() {
     ensemble.stop(away);
     ensemble.start(away);
     ensemble.connect(away).stat("/after");
+}
+
+/// Another digit in the data of one node of the newest snapshot, which stays whole in itself.
+fn alter(directory: &Path) {
+    let directory = DataDir::open(Arc::new(OsFileSystem), directory, 0).unwrap();
+    let store = directory.snapshots().unwrap();
+    let reader = store.latest_valid().unwrap().0.unwrap();
+    let mut writer = store.create(reader.id(), reader.note()).unwrap();
+    let mut altered = 0;
+    for block in reader {
+        let mut block = block.unwrap().to_vec();
+        if let Some(at) = block.windows(6).position(|bytes| bytes == b"123456") {
+            block[at] ^= 1;
+            altered += 1;
+        }
+        writer.write_block(&block).unwrap();
+    }
+    writer.finish().unwrap();
+    assert!(altered > 0);
+}
+
+#[test]
+fn a_server_with_another_state_than_the_others_stops_and_they_go_on() {
+    let mut ensemble = Ensemble::with(3, "snapCount=20\npinfold.digestEvery=25\n");
+    let leader = ensemble.leader();
+    let wrong = (leader + 1) % 3;
+    let mut wire = ensemble.connect(leader);
+    for turn in 0..60 {
+        wire.create(&format!("/n{turn}"), "123456");
+    }
+    ensemble.stop(wrong);
+    alter(ensemble.folders[wrong].path());
+    ensemble.start(wrong);
+    for turn in 60..120 {
+        wire.create(&format!("/n{turn}"), "123456");
+    }
+    let server = ensemble.servers[wrong].take().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(server.failed());
+    let error = server.stop().unwrap_err();
+    assert!(matches!(&error, ServerError::Diverged { servers, .. } if servers.len() == 2));
+    assert!(error.to_string().contains("pinfold snapshot diff --at"), "{error}");
+    wire.create("/after", "");
+    ensemble.connect((leader + 2) % 3).stat("/after");
 }

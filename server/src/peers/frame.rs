@@ -6,6 +6,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use crate::digests::Checkpoint;
 use crate::peers::snapshot::Offer;
 
 /// Most bytes of a frame. Larger ones are never sent; the link on which one comes is closed.
@@ -21,6 +22,7 @@ const HEARD: u8 = 3;
 const OFFER: u8 = 4;
 const BLOCK: u8 = 5;
 const ANNOUNCED: u8 = 6;
+const DIGEST: u8 = 7;
 
 /// One thing that a server says to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub(crate) enum Frame {
     Block(Bytes),
     /// The snapshot is complete; the message of consensus that announces it.
     Announced(Bytes),
+    /// The sender's state after a record of the log.
+    Digest(Checkpoint),
 }
 
 /// Entries of one server, in its order, for the leader of a term.
@@ -92,6 +96,11 @@ impl Frame {
                 out.put_u8(ANNOUNCED);
                 out.put_slice(message);
             }
+            Frame::Digest(Checkpoint { index, digest }) => {
+                out.put_u8(DIGEST);
+                out.put_u64_le(*index);
+                out.put_u64_le(*digest);
+            }
         }
         let length = out.len() - start - HEAD;
         let checksum = crc32fast::hash(&out[start + HEAD..]);
@@ -106,6 +115,7 @@ impl Frame {
             Frame::Offer(offer) => offer.note.len(),
             Frame::Forward(forward) => forward.entries.iter().map(|entry| entry.len() + 4).sum(),
             Frame::Heard(sessions) => sessions.len() * 8,
+            Frame::Digest(_) => 16,
         }
     }
 
@@ -161,6 +171,14 @@ impl Frame {
             }
             BLOCK => Ok(Frame::Block(body)),
             ANNOUNCED => Ok(Frame::Announced(body)),
+            DIGEST => {
+                let index = body.try_get_u64_le().map_err(cut)?;
+                let digest = body.try_get_u64_le().map_err(cut)?;
+                match body.is_empty() {
+                    true => Ok(Frame::Digest(Checkpoint { index, digest })),
+                    false => Err(Damaged("it has a rest")),
+                }
+            }
             _ => Err(Damaged("its kind")),
         }
     }
@@ -180,6 +198,7 @@ mod tests {
             Frame::Offer(Offer { index: 7, term: 2, note: Bytes::from_static(b"members") }),
             Frame::Block(Bytes::from_static(b"block")),
             Frame::Announced(Bytes::from_static(b"message")),
+            Frame::Digest(Checkpoint { index: 9, digest: u64::MAX }),
         ]
     }
 

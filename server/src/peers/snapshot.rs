@@ -17,9 +17,6 @@ use crate::config::Member;
 use crate::peers::Frame;
 use crate::peers::hello::{Answer, Hello};
 
-/// Bytes of a snapshot that are sent in a second at most.
-const BYTES_PER_SECOND: f64 = (100 << 20) as f64;
-
 /// Which snapshot comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Offer {
@@ -29,13 +26,15 @@ pub(crate) struct Offer {
     pub(crate) note: Bytes,
 }
 
-/// Sends a snapshot and the message that announces it; returns when it is durable there.
+/// Sends a snapshot and the message that announces it, at so many bytes in a second at most (0 for
+/// any number); returns when it is durable there.
 pub(crate) async fn send(
     hello: Hello,
     peer: Member,
     store: SnapshotStore,
     meta: SnapshotMeta,
     announcement: Bytes,
+    bytes_per_second: usize,
 ) -> io::Result<()> {
     let id = SnapshotId { index: meta.index, term: meta.term };
     let open = tokio::task::spawn_blocking(move || store.open_checked(id));
@@ -54,8 +53,10 @@ pub(crate) async fn send(
         sent += block.len();
         Frame::Block(block).encode(&mut out);
         socket.write_all_buf(&mut out).await?;
-        let due = Duration::from_secs_f64(sent as f64 / BYTES_PER_SECOND);
-        sleep(due.saturating_sub(begun.elapsed())).await;
+        if bytes_per_second > 0 {
+            let due = Duration::from_secs_f64(sent as f64 / bytes_per_second as f64);
+            sleep(due.saturating_sub(begun.elapsed())).await;
+        }
     }
     Frame::Announced(announcement).encode(&mut out);
     socket.write_all_buf(&mut out).await?;
