@@ -40,7 +40,7 @@ const PARTS: &[Part] = &[
     ("clients", "kazoo, libzookeeper_mt, zkCli, Java and Curator", &["clients"]),
     (
         "suites",
-        "kazoo's own tests, those that say most, against what passes on Apache ZooKeeper",
+        "clients' own tests, those that say most, against what passes on Apache ZooKeeper",
         &["suites", "--quick", "--only-pinfold"],
     ),
     ("sim", "storage under a disk that tears, loses and fails", &["sim", "--seeds", "0..100"]),

@@ -2,16 +2,15 @@
 //!
 //! They start the servers that they need themselves, by `java` with a zoo.cfg, stores of
 //! certificates and a JAAS file that they write. For ours, another program of that name is first
-//! on the PATH (`bindings/conformance/clients/kazoo_suite/java`).
+//! on the PATH (`bindings/conformance/clients/suites/java`).
 
-use super::outcome::Outcomes;
+use super::pytest::{Run, folder};
 use crate::fault::Doing;
-use crate::{Fallible, Fault, cache, oracle, step, workspace};
+use crate::{Fallible, Fault, cache, oracle, workspace};
 use std::ffi::OsString;
-use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// kazoo, and what its tests import. pyOpenSSL 25 no longer has what they make certificates with.
@@ -33,21 +32,12 @@ const REQUIREMENTS: &[&str] = &[
 const QUICK: &[&str] =
     &["test_client", "test_connection", "test_sasl", "test_lock", "test_queue", "test_barrier"];
 
-/// Seconds that one test may take.
-const TEST_SECONDS: &str = "180";
-
 /// kazoo's tests, ready to run.
 pub(crate) struct Suite {
     python: PathBuf,
     jars: Option<PathBuf>,
     server: PathBuf,
     selection: Vec<OsString>,
-}
-
-/// A run that has begun.
-pub(crate) struct Run {
-    child: Child,
-    folder: tempfile::TempDir,
 }
 
 impl Suite {
@@ -66,11 +56,26 @@ impl Suite {
         Ok(Suite { python, jars, server: workspace::server_binary()?, selection })
     }
 
-    pub(crate) fn start_on_zookeeper(&self) -> Fallible<Run> {
+    fn start(&self, servers: impl Fn(&mut Command) -> Fallible) -> Fallible<Run> {
+        let folder = tempfile::tempdir().doing("making a temporary folder")?;
+        Run::start("kazoo", &self.python, &self.selection, folder, None, |command| {
+            let jars = self.jars.clone().unwrap_or_default();
+            command.env("ZOOKEEPER_CLASSPATH", format!("{}/*", jars.display()));
+            command.env("ZOOKEEPER_VERSION", "3.9.5").env("ZOOKEEPER_CLUSTER_SIZE", "1");
+            command.env("ZOOKEEPER_PORT_OFFSET", free_ports()?.to_string());
+            // The tests would take another way through themselves.
+            command.env_remove("CI").env_remove("ZOOKEEPER_PATH");
+            servers(command)
+        })
+    }
+}
+
+impl super::Suite for Suite {
+    fn start_on_zookeeper(&self) -> Fallible<Run> {
         self.start(|_| Ok(()))
     }
 
-    pub(crate) fn start_on_pinfold(&self) -> Fallible<Run> {
+    fn start_on_pinfold(&self) -> Fallible<Run> {
         self.start(|command| {
             let mut path = OsString::from(folder());
             path.push(":");
@@ -79,72 +84,6 @@ impl Suite {
             Ok(())
         })
     }
-
-    fn start(&self, servers: impl Fn(&mut Command) -> Fallible) -> Fallible<Run> {
-        let folder = tempfile::tempdir().doing("making a temporary folder")?;
-        let log = File::create(folder.path().join("log")).doing("making the log")?;
-        let mut command = Command::new(&self.python);
-        command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "outcomes"]);
-        command.arg(format!("--timeout={TEST_SECONDS}")).arg("--pyargs").args(&self.selection);
-        // Some tests leave files where they run.
-        command.current_dir(folder.path());
-        command.env("PYTHONPATH", self::folder()).env("PYTHONDONTWRITEBYTECODE", "1");
-        command.env("OUTCOMES", folder.path().join("outcomes"));
-        let jars = self.jars.clone().unwrap_or_default();
-        command.env("ZOOKEEPER_CLASSPATH", format!("{}/*", jars.display()));
-        command.env("ZOOKEEPER_VERSION", "3.9.5").env("ZOOKEEPER_CLUSTER_SIZE", "1");
-        command.env("ZOOKEEPER_PORT_OFFSET", free_ports()?.to_string());
-        // The tests would take another way through themselves.
-        command.env_remove("CI").env_remove("ZOOKEEPER_PATH");
-        servers(&mut command)?;
-        let errors = log.try_clone().doing("the log")?;
-        command.stdin(Stdio::null()).stdout(log).stderr(errors);
-        let child = command.spawn().doing("starting pytest")?;
-        Ok(Run { child, folder })
-    }
-}
-
-impl Run {
-    /// Waits for its end.
-    pub(crate) fn finish(mut self) -> Fallible<Outcomes> {
-        let status = self.child.wait().doing("pytest")?;
-        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        // 1: some test failed, which is for the comparison to judge.
-        if !matches!(status.code(), Some(0 | 1)) {
-            return Err(Fault::new(format!("pytest: {status}\n{log}")));
-        }
-        let text = fs::read_to_string(self.folder.path().join("outcomes")).doing("outcomes")?;
-        let lines = text.lines().filter_map(|line| line.split_once(' '));
-        let outcomes: Outcomes =
-            lines.map(|(outcome, test)| (test.to_owned(), outcome.to_owned())).collect();
-        if outcomes.values().any(|outcome| outcome == "failed") {
-            let kept = cache::dir()?.join("kazoo-suite.log");
-            fs::write(&kept, log).doing(kept.display())?;
-            eprintln!("what the failed tests said: {}", kept.display());
-        }
-        Ok(outcomes)
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        // Only a run that was given up is still there; its servers end with the signal that
-        // makes Python leave.
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let id = self.child.id().to_string();
-            let _ = step::output(Command::new("kill").args(["-INT", &id]));
-            let _ = self.child.wait();
-        }
-    }
-}
-
-/// Where the committed list of what passes on Apache ZooKeeper is.
-pub(crate) fn accepted() -> PathBuf {
-    folder().join("passes.txt")
-}
-
-fn folder() -> PathBuf {
-    workspace::root().join("bindings/conformance/clients/kazoo_suite")
 }
 
 /// The first of five ports in a row that nobody listens on; the tests number them themselves. They

@@ -14,7 +14,7 @@ _outcomes = {}
 def pytest_runtest_makereport(item, call):
     """Names a test by its module: pytest's own name depends on what else is selected."""
     report = yield
-    module = item.module.__name__.removeprefix("kazoo.tests.")
+    module = item.module.__name__.removeprefix("kazoo.tests.").removeprefix("aiozk.test.")
     report.test = "::".join([module, *item.nodeid.split("::")[1:]])
     return report
 
