@@ -12,6 +12,7 @@ mod model;
 mod process;
 
 use crate::fault::Doing;
+use crate::random::Random;
 use crate::{Fallible, Fault, workspace};
 use load::Load;
 use pinfold_client::{Acl, Client, CreateMode, Options};
@@ -116,7 +117,7 @@ fn tell(totals: &Totals, json: bool) -> Fallible {
 
 async fn rounds(args: &Args, server: &mut Process) -> Fallible<Totals> {
     let seed = args.seed.unwrap_or_else(|| std::process::id().into());
-    let mut random = load::Random::new(seed);
+    let mut random = Random::new(seed);
     let started = Instant::now();
     let mut totals = Totals { rounds: args.rounds, seed, ..Totals::default() };
     let mut loads = sessions(server.address(), &mut random).await?;
@@ -178,7 +179,7 @@ impl Totals {
     }
 }
 
-async fn sessions(address: &str, random: &mut load::Random) -> Fallible<Vec<Load>> {
+async fn sessions(address: &str, random: &mut Random) -> Fallible<Vec<Load>> {
     let mut loads = Vec::new();
     for number in 0..SESSIONS {
         let mut options = Options::new(address);

@@ -17,6 +17,7 @@
 
 mod cache;
 mod capi;
+mod chaos;
 mod check;
 mod clients;
 mod conformance;
@@ -24,8 +25,11 @@ mod crash;
 mod demo;
 mod deny;
 mod differential;
+mod ensemble;
 mod examples;
+mod failover;
 mod fault;
+mod fleet;
 mod fuzz;
 mod generate;
 mod languages;
@@ -33,6 +37,7 @@ mod maven;
 mod node;
 mod oracle;
 mod python;
+mod random;
 mod serve;
 mod sim;
 mod step;
@@ -68,8 +73,11 @@ commands! {
     Test => test,
     Check => check,
     Serve => serve,
+    Ensemble => ensemble,
     Sim => sim,
     Crash => crash,
+    Chaos => chaos,
+    Failover => failover,
     Fuzz => fuzz,
     Examples => examples,
     Conformance => conformance,

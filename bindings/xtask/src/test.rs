@@ -45,6 +45,11 @@ const PARTS: &[Part] = &[
     ),
     ("sim", "storage under a disk that tears, loses and fails", &["sim", "--seeds", "0..100"]),
     ("crash", "kill -9 of the server under a write load", &["crash", "--rounds", "5"]),
+    (
+        "chaos",
+        "kills, pauses and partitions of three servers, and what their clients saw",
+        &["chaos", "--minutes", "0.6", "--clients", "20"],
+    ),
     ("demo", "masters and workers in four languages, with kills", &["demo", "--tasks", "600"]),
 ];
 

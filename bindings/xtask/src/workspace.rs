@@ -50,6 +50,14 @@ pub(crate) fn server_binary() -> Fallible<PathBuf> {
     Ok(built()?.join("pinfold"))
 }
 
+/// Builds the optimised server if need be, and answers its path.
+pub(crate) fn release_server() -> Fallible<PathBuf> {
+    eprintln!("building the optimised server");
+    step::run(&mut cargo(&["build", "--release", "-p", "pinfold-server"]))?;
+    let target = built()?;
+    Ok(target.parent().unwrap_or(&target).join("release").join("pinfold"))
+}
+
 /// The files of the repository that git knows or would add, relative to the top folder.
 pub(crate) fn files() -> Fallible<Vec<PathBuf>> {
     let mut git = Command::new("git");

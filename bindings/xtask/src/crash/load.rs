@@ -2,6 +2,7 @@
 
 use super::model::{Answer, Change, Found, Model};
 use crate::fault::Doing;
+use crate::random::Random;
 use crate::{Fallible, Fault};
 use pinfold_client::{Acl, Client, CreateMode, Error, MultiOp, MultiResult, Outcome, SessionState};
 use std::collections::VecDeque;
@@ -153,30 +154,5 @@ impl Load {
             tree.insert(path, (String::from_utf8_lossy(&data).into_owned(), stat));
         }
         self.model.settle(&tree, self.session, floor).map_err(Fault::new)
-    }
-}
-
-/// SplitMix64, so that a seed gives the same writes everywhere.
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Random {
-        Random(seed)
-    }
-
-    pub(super) fn fork(&mut self) -> Random {
-        Random(self.number())
-    }
-
-    pub(super) fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.number() % end
     }
 }

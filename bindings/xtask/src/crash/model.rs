@@ -1,6 +1,6 @@
 //! What a session asked for, what it was answered, and what it may find after a crash.
 
-use super::load::Random;
+use crate::random::Random;
 use pinfold_client::Stat;
 use std::collections::BTreeMap;
 
