@@ -12,6 +12,8 @@ mod words;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pinfold_storage::{FileSystem, OsFileSystem};
+
 pub use authentication::Authentication;
 pub use ensemble::{Ensemble, Member};
 pub use limits::Limits;
@@ -109,6 +111,14 @@ impl Config {
     /// # Errors
     /// A known setting whose value has no meaning.
     pub fn parse(text: &str, name: &str) -> Result<Config, ServerError> {
+        Config::parse_on(&OsFileSystem, text, name)
+    }
+
+    /// Likewise, with the data directory on this file system.
+    ///
+    /// # Errors
+    /// A known setting whose value has no meaning.
+    pub fn parse_on(fs: &dyn FileSystem, text: &str, name: &str) -> Result<Config, ServerError> {
         let mut config = Config {
             tick_time_ms: 3000,
             limits: Limits::of_zookeeper(),
@@ -133,7 +143,7 @@ impl Config {
             }
         }
         config.tls.listen = secure.address();
-        let own = config.own_client_address()?;
+        let own = config.own_client_address(fs)?;
         // ZooKeeper's own default port, where nothing is said at all.
         if plain.port.is_none() && config.tls.listen.is_none() && own.is_none() {
             plain.port = Some(2181);
@@ -143,11 +153,11 @@ impl Config {
     }
 
     /// Where the `server.N` line of this server lets clients in.
-    fn own_client_address(&self) -> Result<Option<String>, ServerError> {
+    fn own_client_address(&self, fs: &dyn FileSystem) -> Result<Option<String>, ServerError> {
         if !self.ensemble.has_peers() {
             return Ok(None);
         }
-        let own = self.ensemble.member(self.ensemble.own_id(&self.data_dir)?);
+        let own = self.ensemble.member(self.ensemble.own_id(fs, &self.data_dir)?);
         Ok(own.and_then(|member| member.client.clone()))
     }
 

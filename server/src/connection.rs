@@ -5,16 +5,17 @@ mod batch;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use pinfold_proto::{ErrorCode, FrameDecoder, Id};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 
 use crate::authentication;
 use crate::config::Limits;
+use crate::environment::{Fault, Socket};
 use crate::handshake;
 use crate::listener::{self, Door};
 use crate::pipeline::{Message, Submission};
@@ -76,7 +77,13 @@ struct Output {
 impl Connection {
     /// A client that leaves more than `unread_bytes` unread is cut off; its session stays, and it
     /// can come back.
-    pub(crate) fn new(id: u64, peer: SocketAddr, auth: Vec<Id>, unread_bytes: usize) -> Connection {
+    pub(crate) fn new(
+        id: u64,
+        peer: SocketAddr,
+        auth: Vec<Id>,
+        unread_bytes: usize,
+        wall_ms: i64,
+    ) -> Connection {
         let output = Output { limit: unread_bytes, ..Output::default() };
         Connection {
             id,
@@ -91,7 +98,7 @@ impl Connection {
             output_ready: Notify::new(),
             room: Notify::new(),
             killed: Notify::new(),
-            traffic: Traffic::new(),
+            traffic: Traffic::new(wall_ms),
         }
     }
 
@@ -235,17 +242,18 @@ impl Connection {
 }
 
 /// Serves a socket until it ends. Runs as one task.
-pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, door: Door) {
-    let _ = stream.set_nodelay(true);
+pub(crate) async fn serve(shared: Arc<Shared>, stream: Socket, peer: SocketAddr, door: Door) {
     let id = shared.next_connection_id();
     let auth = authentication::initial(&shared.config, peer.ip());
     let unread_bytes = shared.config.limits.unread_bytes;
-    let connection = Arc::new(Connection::new(id, peer, auth, unread_bytes));
+    let connection =
+        Arc::new(Connection::new(id, peer, auth, unread_bytes, shared.environment.wall_ms()));
     lock(&shared.connections).insert(id, connection.clone());
     {
         let served = listener::enter(&shared, &connection, stream, door);
         tokio::pin!(served);
         tokio::select! {
+            biased;
             () = &mut served => {}
             () = connection.killed.notified() => {}
         }
@@ -292,6 +300,7 @@ pub(crate) async fn converse<R, W>(
     let (writing, reading) = (write_loop(shared, connection, output), input.run(shared));
     tokio::pin!(writing, reading);
     tokio::select! {
+        biased;
         () = &mut writing => {}
         () = &mut reading => {}
     }
@@ -333,7 +342,7 @@ pub(crate) struct Input<R> {
     decoder: Decoder,
     ending: bool,
     sasl: Exchange,
-    pub(crate) pipeline: std::sync::mpsc::Sender<Message>,
+    pub(crate) pipeline: UnboundedSender<Message>,
 }
 
 /// Why no more frames are taken for now.
@@ -463,7 +472,10 @@ impl<R: AsyncRead + Unpin> Input<R> {
             shared.statistics.auth_failed.add(1);
         }
         let ordered = match body {
-            RequestBody::Read(read) if self.connection.is_caught_up() => {
+            RequestBody::Read(read)
+                if self.connection.is_caught_up()
+                    || shared.environment.is_planted(Fault::ReadBeforeOwnWrite) =>
+            {
                 let ids = self.connection.auth();
                 let state = shared.state();
                 reader::answer(shared, &state, &self.connection, &ids, xid, read);

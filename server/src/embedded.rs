@@ -1,28 +1,20 @@
 //! A server in this process: for the `pinfold` program, for tests, for small applications.
 
-use std::net::{TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use pinfold_replication::{Consensus, Membership, NodeConfig, RaftNode};
-use pinfold_state::StateMachine;
-use pinfold_storage::{DataDir, LogOptions, OsFileSystem, SnapshotReader};
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
-use crate::config::{Config, Member};
+use crate::assembly::{Assembled, Site};
+use crate::config::Config;
+use crate::environment::Environment;
 use crate::error::ServerError;
-use crate::gate::Gate;
-use crate::listener::{self, Door};
-use crate::log_store::DiskLog;
-use crate::peers::{self, Courier, Formation, Links, Reception};
-use crate::pipeline::{Message, Pipeline};
-use crate::shared::{Shared, lock};
-use crate::snapshots::Snapshots;
-use crate::statistics::Statistics;
+use crate::pipeline::Message;
+use crate::shared::lock;
 
 /// A running server. It has threads of its own and needs no runtime of the caller.
 ///
@@ -33,7 +25,7 @@ pub struct Server {
     secure_address: Option<String>,
     data_dir: PathBuf,
     stop: watch::Sender<bool>,
-    pipeline: Sender<Message>,
+    pipeline: UnboundedSender<Message>,
     threads: Vec<JoinHandle<()>>,
     failure: Arc<Failure>,
     temporary: Option<Temporary>,
@@ -175,19 +167,24 @@ impl Server {
         }
     }
 
-    fn launch(mut config: Config, temporary: Option<Temporary>) -> Result<Server, ServerError> {
-        let gate = Gate::load(&config)?;
-        let doors = open_doors(&mut config)?;
-        let secure_address = config.tls.listen.clone();
-        let address = match config.listen.is_empty() {
-            true => secure_address.clone().unwrap_or_default(),
-            false => config.listen.clone(),
-        };
-        let data_dir = config.data_dir.clone();
-        let (sender, inbox) = mpsc::channel();
+    fn launch(config: Config, temporary: Option<Temporary>) -> Result<Server, ServerError> {
         let runtime = runtime()?;
-        let (directory, pipeline) = assemble(config, gate, &runtime, sender.clone(), inbox)?;
-        let shared = pipeline.shared.clone();
+        let site = {
+            let _guard = runtime.enter();
+            Site::open(config, Environment::default())?
+        };
+        let secure_address = site.config.tls.listen.clone();
+        let address = match site.config.listen.is_empty() {
+            true => secure_address.clone().unwrap_or_default(),
+            false => site.config.listen.clone(),
+        };
+        let (data_dir, pipeline) = (site.config.data_dir.clone(), site.sender.clone());
+        // Whoever starts a server that is alone may be in a runtime itself, and must not block.
+        let formation = site.has_to_ask().then(|| runtime.block_on(site.ask()));
+        let assembled = {
+            let _guard = runtime.enter();
+            site.assemble(formation)?
+        };
         let (stop, stopped) = watch::channel(false);
         let failure =
             Arc::new(Failure { error: Mutex::new(None), happened: watch::Sender::new(false) });
@@ -196,25 +193,44 @@ impl Server {
             secure_address,
             data_dir,
             stop,
-            pipeline: sender,
+            pipeline,
             threads: Vec::new(),
             failure,
             temporary,
         };
-        server.spawn_pipeline(directory, pipeline)?;
-        server.spawn_listener(shared, runtime, doors, stopped)?;
+        server.spawn(assembled, runtime, stopped)?;
         Ok(server)
     }
 
-    fn spawn_pipeline<C: Consensus + Send + 'static, P: Courier + 'static>(
+    fn spawn(
         &mut self,
-        directory: DataDir,
-        mut pipeline: Pipeline<C, P>,
+        mut assembled: Assembled,
+        runtime: Runtime,
+        mut stopped: watch::Receiver<bool>,
     ) -> Result<(), ServerError> {
-        let (failure, stop) = (self.failure.clone(), self.stop.clone());
+        let accepting = assembled.accept(runtime.handle());
+        self.spawn_pipeline(assembled)?;
+        // A thread of its own, because a runtime must not be dropped inside another one's.
         let run = move || {
+            runtime.block_on(async {
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+                accepting.iter().for_each(tokio::task::JoinHandle::abort);
+            });
+        };
+        let thread = thread::Builder::new().name("pinfold-listener".to_owned()).spawn(run);
+        self.threads.push(thread.map_err(ServerError::Thread)?);
+        Ok(())
+    }
+
+    fn spawn_pipeline(&mut self, assembled: Assembled) -> Result<(), ServerError> {
+        let (failure, stop) = (self.failure.clone(), self.stop.clone());
+        // For the pipeline alone, which waits for its inbox and for the time, and blocks at will.
+        let runtime = RuntimeBuilder::new_current_thread().enable_time().build();
+        let runtime = runtime.map_err(ServerError::Thread)?;
+        let run = move || {
+            let Assembled { directory, mut pipeline, .. } = assembled;
             let watched = Ended { failure: failure.clone(), stop, cleanly: AtomicBool::new(false) };
-            match pipeline.run() {
+            match runtime.block_on(pipeline.run()) {
                 Ok(()) => watched.cleanly.store(true, Ordering::Relaxed),
                 Err(error) => {
                     tracing::error!(%error, "the server stops");
@@ -226,32 +242,6 @@ impl Server {
             drop(directory);
         };
         let thread = thread::Builder::new().name("pinfold-pipeline".to_owned()).spawn(run);
-        self.threads.push(thread.map_err(ServerError::Thread)?);
-        Ok(())
-    }
-
-    fn spawn_listener(
-        &mut self,
-        shared: Arc<Shared>,
-        runtime: Runtime,
-        doors: Vec<(TcpListener, Door)>,
-        mut stopped: watch::Receiver<bool>,
-    ) -> Result<(), ServerError> {
-        let mut accepting = Vec::new();
-        for (listener, door) in doors {
-            let _guard = runtime.enter();
-            let listener =
-                tokio::net::TcpListener::from_std(listener).map_err(ServerError::Thread)?;
-            accepting.push(runtime.spawn(listener::accept(shared.clone(), listener, door)));
-        }
-        // A thread of its own, because a runtime must not be dropped inside another one's.
-        let run = move || {
-            runtime.block_on(async {
-                let _ = stopped.wait_for(|stopped| *stopped).await;
-                accepting.iter().for_each(tokio::task::JoinHandle::abort);
-            });
-        };
-        let thread = thread::Builder::new().name("pinfold-listener".to_owned()).spawn(run);
         self.threads.push(thread.map_err(ServerError::Thread)?);
         Ok(())
     }
@@ -313,57 +303,6 @@ impl Drop for Temporary {
     }
 }
 
-fn listen_error(address: &str, reason: String) -> ServerError {
-    ServerError::Listen { address: address.to_owned(), reason }
-}
-
-/// Listens wherever the settings say. With port 0 only the listener knows the real one, which is
-/// put into the settings.
-fn open_doors(config: &mut Config) -> Result<Vec<(TcpListener, Door)>, ServerError> {
-    let mut doors = Vec::new();
-    let mut open = |listen: &mut String, door| {
-        let listener = bind(listen)?;
-        let address =
-            listener.local_addr().map_err(|error| listen_error(listen, error.to_string()))?;
-        *listen = address.to_string();
-        doors.push((listener, door));
-        Ok::<(), ServerError>(())
-    };
-    if !config.listen.is_empty() {
-        let door = if config.tls.port_unification { Door::Either } else { Door::Plain };
-        open(&mut config.listen, door)?;
-    }
-    if let Some(listen) = &mut config.tls.listen {
-        open(listen, Door::Secure)?;
-    }
-    Ok(doors)
-}
-
-fn bind(address: &str) -> Result<TcpListener, ServerError> {
-    let resolved: Vec<_> = match address.to_socket_addrs() {
-        Ok(resolved) => resolved.collect(),
-        Err(error) => {
-            let reason = format!("{error}; an address has the form host:port");
-            return Err(listen_error(address, reason));
-        }
-    };
-    let listener = TcpListener::bind(&*resolved)
-        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
-    listener.map_err(|error| {
-        let reason = match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                "the port is in use by another process; stop that one or choose another port"
-                    .to_owned()
-            }
-            std::io::ErrorKind::PermissionDenied => {
-                "not permitted; ports below 1024 need privileges".to_owned()
-            }
-            _ => error.to_string(),
-        };
-        listen_error(address, reason)
-    })
-}
-
 fn runtime() -> Result<Runtime, ServerError> {
     RuntimeBuilder::new_multi_thread()
         .worker_threads(thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)))
@@ -371,72 +310,4 @@ fn runtime() -> Result<Runtime, ServerError> {
         .enable_all()
         .build()
         .map_err(ServerError::Thread)
-}
-
-/// Opens the directory, meets the other servers if there are any, and brings the state to where
-/// the log ends.
-fn assemble(
-    config: Config,
-    gate: Gate,
-    runtime: &Runtime,
-    sender: Sender<Message>,
-    inbox: Receiver<Message>,
-) -> Result<(DataDir, Pipeline<RaftNode<DiskLog>, Links>), ServerError> {
-    let id = config.ensemble.own_id(&config.data_dir)?;
-    let lone = getrandom::u64().map_err(|error| ServerError::Random(error.to_string()))?;
-    let reception = Arc::new(Reception {
-        id,
-        formation: Mutex::default(),
-        snapshots: OnceLock::new(),
-        pipeline: sender.clone(),
-    });
-    if config.ensemble.has_peers() {
-        let member = config.ensemble.member(id);
-        let address = member.map(Member::peer_address).unwrap_or_default();
-        let listener = {
-            let _guard = runtime.enter();
-            tokio::net::TcpListener::from_std(bind(&address)?).map_err(ServerError::Thread)?
-        };
-        runtime.spawn(peers::receive(reception.clone(), listener));
-    }
-    let found = || match config.ensemble.has_peers() {
-        true => runtime.block_on(peers::form(&config.ensemble, id, lone)).identity(),
-        false => Formation { cluster: lone, founders: Membership::single(id) }.identity(),
-    };
-    let fs = Arc::new(OsFileSystem);
-    let directory = DataDir::open_or_found(fs, &config.data_dir, found)?;
-    let formation = Formation::of(&directory)?;
-    let opened = DiskLog::open(&directory, &formation.founders, LogOptions::default())?;
-    let (state, term) = match opened.snapshot {
-        Some(reader) => {
-            let term = reader.id().term;
-            (restore(reader)?, term)
-        }
-        None => (StateMachine::new(), 0),
-    };
-    let consensus = RaftNode::new(&NodeConfig::new(id), opened.log)?;
-    let links = {
-        let _guard = runtime.enter();
-        let cluster = formation.cluster;
-        Links::keep(cluster, id, &config, &opened.snapshots, &sender)
-    };
-    let _ = reception.snapshots.set(opened.snapshots.clone());
-    *lock(&reception.formation) = Some(formation);
-    let snapshots = Snapshots::new(opened.snapshots, config.snapshot_every);
-    let statistics = Statistics::new(opened.syncs);
-    let shared = Arc::new(Shared::new(config, gate, state, sender, statistics));
-    let mut pipeline = Pipeline::new(shared, consensus, links, inbox, snapshots, term)?;
-    pipeline.recover()?;
-    Ok((directory, pipeline))
-}
-
-/// The state that a snapshot holds.
-pub(crate) fn restore(reader: SnapshotReader) -> Result<StateMachine, ServerError> {
-    let mut failure = None;
-    let blocks = reader.map_while(|block| block.map_err(|error| failure = Some(error)).ok());
-    let restored = StateMachine::restore(blocks);
-    match failure {
-        Some(error) => Err(error.into()),
-        None => Ok(restored?),
-    }
 }

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use pinfold_proto::{ErrorCode, OpCode, Perms};
 use pinfold_replication::{Committed, Consensus};
 use pinfold_state::{
     Applied, Body, Entry, Exceeded, Outcome, StateMachine, TreeEvent, TreeEventKind, acl,
 };
+use tokio::time::Instant;
 
 use crate::connection::{Connection, Served};
 use crate::digests::Checkpoint;
+use crate::environment::Fault;
 use crate::error::ServerError;
 use crate::peers::Courier;
 use crate::pipeline::{Opening, Owner, Pipeline, Submission, Waiting};
@@ -63,19 +64,23 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
     /// finds its event already in the output before the answer.
     pub(crate) fn apply_chunk(&mut self, chunk: Vec<Committed>) -> Result<Rest, ServerError> {
         let shared = self.shared.clone();
+        let environment = &shared.environment;
         let mut after = Aftermath::default();
+        let mut last = self.applied;
         let mut state = shared.state_mut();
         let mut rest = chunk.into_iter();
         let mut checkpoints = Vec::new();
         while self.pass_barriers(&state, &mut after)
             && let Some(committed) = rest.next()
         {
+            last = committed.index;
             self.apply(&committed, &mut state, &mut after)?;
             if self.digests.is_due(committed.index) {
                 let (index, digest) = (committed.index, state.digest());
                 checkpoints.push(Checkpoint { index, digest });
             }
         }
+        environment.state(self.consensus.id(), last, || state.digest());
         drop(state);
         let more = after.turns >= TURNS;
         after.settle(&shared);
@@ -102,8 +107,17 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             None => (Entry::decode(&committed.data)?, None),
         };
         let applied = state.apply(&entry);
-        deliver(&self.shared, &applied.events, after);
-        applied.exceeded.iter().for_each(|exceeded| tell_exceeded(&self.shared, exceeded));
+        let shared = self.shared.clone();
+        let place = (committed.index, committed.term);
+        shared.environment.applied(self.consensus.id(), place, &committed.data, applied.zxid);
+        applied.exceeded.iter().for_each(|exceeded| tell_exceeded(&shared, exceeded));
+        if shared.environment.is_planted(Fault::WatchAfterReply) {
+            let events = applied.events.clone();
+            self.conclude(&entry, applied, owner, after);
+            deliver(&shared, &events, after);
+            return Ok(());
+        }
+        deliver(&shared, &applied.events, after);
         self.conclude(&entry, applied, owner, after);
         Ok(())
     }

@@ -1,11 +1,9 @@
 //! A connection's beginning: a four-letter word, or a session.
 
-use std::time::Instant;
-
 use pinfold_proto::records::ConnectRequest;
 use tokio::io::AsyncRead;
 use tokio::sync::oneshot;
-use tokio::time::{Duration, timeout};
+use tokio::time::{Duration, Instant, timeout};
 
 use crate::connection::Input;
 use crate::four_letter::Word;

@@ -4,12 +4,15 @@
 //! to the pipeline, one thread that orders, logs, applies and answers. [`Server`] is all of it in
 //! one value.
 
+mod assembly;
 mod authentication;
 mod backlog;
 pub mod config;
 mod connection;
 mod digests;
 pub mod embedded;
+#[doc(hidden)]
+pub mod environment;
 mod error;
 mod execution;
 mod four_letter;
@@ -31,6 +34,9 @@ mod roles;
 mod sasl;
 mod sessions;
 mod shared;
+#[cfg(feature = "simulation")]
+#[doc(hidden)]
+pub mod simulation;
 mod snapshots;
 mod statistics;
 mod syncs;

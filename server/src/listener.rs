@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::authentication;
 use crate::connection::{self, Connection};
+use crate::environment::{Listener, Socket};
 use crate::handshake;
 use crate::shared::{Shared, lock};
 use crate::tls::{Failure, Secured};
@@ -28,7 +29,7 @@ pub(crate) enum Door {
 }
 
 /// Accepts until it is dropped.
-pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, door: Door) {
+pub(crate) async fn accept(shared: Arc<Shared>, listener: Listener, door: Door) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) if may_connect(&shared, peer) => {
@@ -65,9 +66,16 @@ fn may_connect(shared: &Shared, peer: SocketAddr) -> bool {
 pub(crate) async fn enter(
     shared: &Shared,
     connection: &Arc<Connection>,
-    stream: TcpStream,
+    stream: Socket,
     door: Door,
 ) {
+    let stream = match stream {
+        Socket::Tcp(stream) => stream,
+        Socket::Made(stream) => {
+            let (input, output) = tokio::io::split(stream);
+            return connection::converse(shared, connection, input, output).await;
+        }
+    };
     let is_secure = match door {
         Door::Plain => false,
         Door::Secure => true,

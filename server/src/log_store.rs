@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use pinfold_replication::{
@@ -12,7 +11,9 @@ use pinfold_storage::{
     DataDir, KEPT_SNAPSHOTS, Log, LogOptions, MAX_RECORD_DATA, Record, Register, SnapshotId,
     SnapshotReader, SnapshotStore,
 };
+use tokio::time::Instant;
 
+use crate::environment::{Environment, Fault};
 use crate::statistics::Summary;
 
 const REGISTER: &str = "consensus";
@@ -29,6 +30,7 @@ pub struct DiskLog {
     newest: Option<SnapshotMeta>,
     applied: u64,
     syncs: Arc<Summary>,
+    environment: Environment,
 }
 
 impl fmt::Debug for DiskLog {
@@ -69,6 +71,20 @@ impl DiskLog {
         founders: &Membership,
         options: LogOptions,
     ) -> Result<Opened, StoreError> {
+        let mut environment = Environment::default();
+        environment.log = options;
+        DiskLog::open_in(dir, founders, &environment)
+    }
+
+    /// Likewise, with the options of this environment.
+    ///
+    /// # Errors
+    /// As [`DiskLog::open`].
+    pub(crate) fn open_in(
+        dir: &DataDir,
+        founders: &Membership,
+        environment: &Environment,
+    ) -> Result<Opened, StoreError> {
         let snapshots = dir.snapshots().map_err(StoreError::new)?;
         let (reader, refused) = snapshots.latest_valid().map_err(StoreError::new)?;
         let newest = reader.as_ref().map(snapshot_meta).transpose()?;
@@ -76,7 +92,7 @@ impl DiskLog {
         let mut register = dir.register(REGISTER);
         let found = register.read().map_err(StoreError::new)?;
         let is_new = found.is_none();
-        let saved = match found {
+        let mut saved = match found {
             Some(bytes) => Saved::decode(&bytes).ok_or_else(|| {
                 let path = dir.path().join(REGISTER);
                 StoreError::message(format!("{} is of another version", path.display()))
@@ -86,7 +102,8 @@ impl DiskLog {
         let commit = saved.hard_state.commit;
         // A snapshot that was installed covers what the log need not have any more.
         let must_reach = if commit > applied { commit } else { 0 };
-        let mut log = dir.log(LogOptions { must_reach, ..options }).map_err(StoreError::new)?;
+        let mut log =
+            dir.log(LogOptions { must_reach, ..environment.log }).map_err(StoreError::new)?;
         if is_new {
             begin(dir, &log, newest.as_ref(), &mut register, &saved)?;
         }
@@ -102,10 +119,26 @@ impl DiskLog {
             return Err(gap(dir, &log, applied, &refused));
         }
         let compacted = compacted(&snapshots, &log, applied)?;
+        let last = log.last_index();
+        if environment.is_planted(Fault::TruncateCommitted) && last > applied + 1 {
+            log.truncate_after(last - 1).map_err(StoreError::new)?;
+            saved.hard_state.commit = commit.min(last - 1);
+        }
         let store = snapshots.clone();
         let syncs = Arc::new(Summary::default());
         let timed = syncs.clone();
-        let log = Self { log, snapshots, register, saved, compacted, newest, applied, syncs };
+        let environment = environment.clone();
+        let log = Self {
+            log,
+            snapshots,
+            register,
+            saved,
+            compacted,
+            newest,
+            applied,
+            syncs,
+            environment,
+        };
         Ok(Opened { log, snapshot: reader, snapshots: store, syncs: timed })
     }
 
@@ -237,6 +270,12 @@ impl LogStore for DiskLog {
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {
+        let environment = &self.environment;
+        if environment.is_planted(Fault::AckBeforeFsync)
+            || environment.is_planted(Fault::AckBeforePersist)
+        {
+            return Ok(());
+        }
         let began = Instant::now();
         let synced = self.log.sync().map_err(StoreError::new);
         self.syncs.add(began.elapsed().as_millis() as u64);

@@ -11,13 +11,13 @@ mod link;
 mod reception;
 mod snapshot;
 
-use std::collections::HashMap;
-use std::sync::mpsc::Sender;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use pinfold_replication::{NodeId, Outgoing, SnapshotMeta};
 use pinfold_storage::SnapshotStore;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use formation::{Formation, form};
 pub(crate) use frame::{Forward, Frame};
@@ -29,6 +29,7 @@ use link::Link;
 pub(crate) use reception::{Reception, receive};
 
 use crate::config::{Config, Member};
+use crate::environment::Environment;
 use crate::pipeline::Message;
 
 /// Who carries frames to other servers.
@@ -43,7 +44,7 @@ pub(crate) trait Courier: Send {
 /// The links of one server.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
-    links: HashMap<NodeId, Link>,
+    links: BTreeMap<NodeId, Link>,
     freight: Option<Freight>,
 }
 
@@ -52,9 +53,10 @@ pub(crate) struct Links {
 struct Freight {
     cluster: u64,
     id: NodeId,
-    peers: HashMap<NodeId, Member>,
+    peers: BTreeMap<NodeId, Member>,
     snapshots: SnapshotStore,
-    pipeline: Sender<Message>,
+    pipeline: UnboundedSender<Message>,
+    environment: Environment,
     runtime: Handle,
     bytes_per_second: usize,
 }
@@ -66,21 +68,31 @@ impl Links {
         id: NodeId,
         config: &Config,
         snapshots: &SnapshotStore,
-        pipeline: &Sender<Message>,
+        pipeline: &UnboundedSender<Message>,
+        environment: &Environment,
     ) -> Links {
         let ensemble = &config.ensemble;
         let others = ensemble.members().filter(|member| member.id != id);
         let link = |peer: &Member| {
             let hello = Hello { cluster, from: id, to: peer.id };
-            (peer.id, Link::keep(hello, peer.clone(), pipeline.clone()))
+            (peer.id, Link::keep(hello, peer.clone(), pipeline.clone(), environment.clone()))
         };
         let links = others.map(link).collect();
         let peers = ensemble.members().map(|member| (member.id, member.clone())).collect();
         let (snapshots, pipeline) = (snapshots.clone(), pipeline.clone());
         let runtime = Handle::current();
+        let environment = environment.clone();
         let bytes_per_second = config.snapshot_bytes_per_second;
-        let freight =
-            Freight { cluster, id, peers, snapshots, pipeline, runtime, bytes_per_second };
+        let freight = Freight {
+            cluster,
+            id,
+            peers,
+            snapshots,
+            pipeline,
+            environment,
+            runtime,
+            bytes_per_second,
+        };
         Links { links, freight: Some(freight) }
     }
 }
@@ -91,10 +103,12 @@ impl Freight {
         let hello = Hello { cluster: self.cluster, from: self.id, to };
         let Some(peer) = self.peers.get(&to).cloned() else { return };
         let (snapshots, pipeline) = (self.snapshots.clone(), self.pipeline.clone());
-        let rate = self.bytes_per_second;
+        let (rate, environment) = (self.bytes_per_second, self.environment.clone());
         tracing::info!(to, index = meta.index, "sending a snapshot");
         self.runtime.spawn(async move {
-            let sent = snapshot::send(hello, peer, snapshots, meta, announcement, rate).await;
+            let sent =
+                snapshot::send(&environment, hello, peer, snapshots, meta, announcement, rate);
+            let sent = sent.await;
             if let Err(error) = &sent {
                 tracing::warn!(to, %error, "a snapshot did not arrive");
             }

@@ -3,10 +3,9 @@
 //! It takes everything that waits, proposes it as one batch (one append, one sync), applies what
 //! is decided, hands out the events, then the answers. It is the only one that changes the state.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use pinfold_proto::{Id, OpCode};
@@ -15,7 +14,9 @@ use pinfold_replication::{
     StoreError,
 };
 use pinfold_state::{Body, Entry, Origin};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use crate::connection::Connection;
 use crate::digests::{Checkpoint, Digests, Verdict};
@@ -113,7 +114,7 @@ pub(crate) struct Pipeline<C: Consensus, P: Courier> {
     pub(crate) courier: P,
     pub(crate) clock: SessionClock,
     /// The connection that each session is served on.
-    pub(crate) attached: HashMap<i64, Arc<Connection>>,
+    pub(crate) attached: BTreeMap<i64, Arc<Connection>>,
     /// Ordered requests that were taken and not yet answered.
     pub(crate) waiting: VecDeque<Waiting>,
     /// What came since the last batch went out; its turn is behind `waiting`.
@@ -127,7 +128,7 @@ pub(crate) struct Pipeline<C: Consensus, P: Courier> {
     pub(crate) stream: Stream,
     pub(crate) taken: Taken,
     pub(crate) batch_bytes: usize,
-    inbox: Receiver<Message>,
+    inbox: UnboundedReceiver<Message>,
     committed: VecDeque<Committed>,
     snapshots: Snapshots,
     /// How often sessions are looked through.
@@ -151,7 +152,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         shared: Arc<Shared>,
         consensus: C,
         courier: P,
-        inbox: Receiver<Message>,
+        inbox: UnboundedReceiver<Message>,
         snapshots: Snapshots,
         applied_term: u64,
     ) -> Result<Pipeline<C, P>, ServerError> {
@@ -166,16 +167,15 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         let digests = Digests::new(shared.config.digest_every);
         let (applied, membership) = (consensus.status().applied, consensus.membership());
         // As ZooKeeper makes them: the server's number, the time, a counter.
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let time_bits = ((since_1970.as_millis() as u64) << 24) >> 8;
+        let time_bits = ((shared.environment.wall_ms() as u64) << 24) >> 8;
         let next_session = (time_bits & 0x00ff_ffff_ffff_0000 | consensus.id() << 56) as i64;
-        let server = getrandom::u64().map_err(|error| ServerError::Random(error.to_string()))?;
+        let server = shared.environment.random()?;
         Ok(Pipeline {
             shared,
             consensus,
             courier,
             clock,
-            attached: HashMap::new(),
+            attached: BTreeMap::new(),
             waiting: VecDeque::new(),
             arrived: Vec::new(),
             outgoing: Vec::new(),
@@ -207,13 +207,12 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
     }
 
     /// Runs until the server stops. An error is final: what is durable is not known any more.
-    pub(crate) fn run(&mut self) -> Result<(), ServerError> {
+    pub(crate) async fn run(&mut self) -> Result<(), ServerError> {
         while !self.stopping {
-            let patience = self.next_wake().saturating_duration_since(Instant::now());
-            match self.inbox.recv_timeout(patience) {
-                Ok(message) => self.take(message)?,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            match timeout_at(self.next_wake(), self.inbox.recv()).await {
+                Ok(Some(message)) => self.take(message)?,
+                Ok(None) => return Ok(()),
+                Err(_) => {}
             }
             while self.batch_bytes < BATCH_BYTES
                 && let Ok(message) = self.inbox.try_recv()
@@ -313,7 +312,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         let (id, password, body) = match opening.session {
             None => {
                 let mut password = [0; 16];
-                getrandom::fill(&mut password).map_err(|e| ServerError::Random(e.to_string()))?;
+                self.shared.environment.fill(&mut password)?;
                 let id = self.new_session_id();
                 (id, password, Body::CreateSession { password, timeout_ms })
             }
@@ -401,6 +400,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
     fn take_snapshot(&mut self, meta: &SnapshotMeta) -> Result<(), ServerError> {
         let state = self.snapshots.read(meta)?;
         tracing::info!(index = meta.index, zxid = state.last_zxid(), "a snapshot of the leader");
+        self.shared.environment.state(self.consensus.id(), meta.index, || state.digest());
         *self.shared.state_mut() = state;
         (self.applied, self.applied_term) = (meta.index, meta.term);
         self.consensus.applied(meta.index);
@@ -409,7 +409,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         self.digests.begin_again();
         // What became of what waits here is hidden in the snapshot, and so is what the watchers
         // missed: their clients ask again over new connections.
-        self.origin.server = getrandom::u64().map_err(|e| ServerError::Random(e.to_string()))?;
+        self.origin.server = self.shared.environment.random()?;
         self.waiting.clear();
         self.arrived.clear();
         self.outgoing.clear();
@@ -446,8 +446,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
 
     /// The time to stamp entries with: the clock's, but never going back.
     pub(crate) fn time_ms(&mut self) -> i64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.last_time_ms = self.last_time_ms.max(now.as_millis() as i64);
+        self.last_time_ms = self.last_time_ms.max(self.shared.environment.wall_ms());
         self.last_time_ms
     }
 

@@ -1,11 +1,13 @@
 //! What a server does in its role as time passes: a leader expires and collects, a follower tells
 //! the leader whom it has heard, and one that hears of no leader sends its clients elsewhere.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pinfold_replication::{Consensus, NodeId, Role};
 use pinfold_state::{Body, Entry, Op};
+use tokio::time::Instant;
 
+use crate::environment::Fault;
 use crate::error::ServerError;
 use crate::ordering::Stream;
 use crate::peers::{Courier, Frame};
@@ -99,6 +101,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             self.clock.begin(id, session.timeout_ms, now);
         }
         if role == Role::Leader {
+            self.shared.environment.leads(self.consensus.id(), status.term);
             // Nobody could reach a leader meanwhile: everybody has the full time again.
             self.clock.restart(now);
             let epoch = Entry::internal(self.time_ms(), 0, Body::Epoch);
@@ -110,7 +113,8 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
     pub(crate) fn link_is_down(&mut self, peer: NodeId) {
         self.consensus.report_unreachable(peer);
         if self.consensus.status().leader == Some(peer) {
-            let spread = getrandom::u64().unwrap_or_default() % CAMPAIGN_SPREAD_MS;
+            let random = self.shared.environment.random().unwrap_or_default();
+            let spread = random % CAMPAIGN_SPREAD_MS;
             self.times.campaign = Some(Instant::now() + Duration::from_millis(spread));
         }
     }
@@ -132,6 +136,9 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
     }
 
     fn check_sessions(&mut self) {
+        if self.shared.environment.is_planted(Fault::DeposedExpiry) {
+            return self.expire();
+        }
         match self.stream {
             Stream::Own { .. } => self.expire(),
             Stream::Leader { id, .. } => self.tell_heard(id),
@@ -145,8 +152,15 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             self.shared.statistics.sessions_expired.add(1);
             // One entry is enough: nothing is expired twice while it is on its way.
             self.clock.end(id);
-            let entry = Entry::internal(self.time_ms(), id, Body::CloseSession);
-            self.push(&entry);
+            let mut entry = Entry::internal(self.time_ms(), id, Body::CloseSession);
+            if matches!(self.stream, Stream::Own { .. }) {
+                self.push(&entry);
+            } else {
+                // Only where this fault is planted does a server get here that does not lead.
+                self.origin.sequence += 1;
+                entry.origin = self.origin;
+                self.outgoing.push(entry.encode());
+            }
         }
     }
 

@@ -1,17 +1,18 @@
 //! What all parts of one running server hold in common.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Instant;
 
 use pinfold_replication::Role;
 use pinfold_state::StateMachine;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 
 use crate::backlog::Backlog;
 use crate::config::Config;
 use crate::connection::Connection;
+use crate::environment::Environment;
 use crate::gate::Gate;
 use crate::pipeline::Message;
 use crate::statistics::Statistics;
@@ -33,9 +34,10 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) environment: Environment,
     pub(crate) gate: Gate,
     pub(crate) watches: Mutex<WatchTable>,
-    pub(crate) connections: Mutex<HashMap<u64, Arc<Connection>>>,
+    pub(crate) connections: Mutex<BTreeMap<u64, Arc<Connection>>>,
     pub(crate) statistics: Statistics,
     pub(crate) backlog: Backlog,
     /// What `gtmk` shows and `stmk` sets; nothing here goes by it.
@@ -46,23 +48,25 @@ pub(crate) struct Shared {
     /// When a client's going beyond a quota was last told of; 0 for never.
     pub(crate) quota_told_ms: AtomicI64,
     state: RwLock<StateMachine>,
-    pipeline: Mutex<Sender<Message>>,
+    pipeline: UnboundedSender<Message>,
     next_connection: AtomicU64,
 }
 
 impl Shared {
     pub(crate) fn new(
         config: Config,
+        environment: Environment,
         gate: Gate,
         state: StateMachine,
-        pipeline: Sender<Message>,
+        pipeline: UnboundedSender<Message>,
         statistics: Statistics,
     ) -> Shared {
         Shared {
             config,
+            environment,
             gate,
             watches: Mutex::new(WatchTable::default()),
-            connections: Mutex::new(HashMap::new()),
+            connections: Mutex::new(BTreeMap::new()),
             statistics,
             backlog: Backlog::default(),
             trace_mask: AtomicI64::new(DEFAULT_TRACE_MASK),
@@ -70,7 +74,7 @@ impl Shared {
             role: Mutex::new(None),
             quota_told_ms: AtomicI64::new(0),
             state: RwLock::new(state),
-            pipeline: Mutex::new(pipeline),
+            pipeline,
             next_connection: AtomicU64::new(1),
         }
     }
@@ -105,8 +109,8 @@ impl Shared {
     }
 
     /// A handle for sending to the pipeline.
-    pub(crate) fn pipeline(&self) -> Sender<Message> {
-        lock(&self.pipeline).clone()
+    pub(crate) fn pipeline(&self) -> UnboundedSender<Message> {
+        self.pipeline.clone()
     }
 
     /// A number that no other connection of this server has.

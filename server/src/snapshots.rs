@@ -1,14 +1,15 @@
 //! When snapshots are taken, and the thread that writes them.
 
-use std::sync::mpsc::Sender;
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pinfold_replication::SnapshotMeta;
 use pinfold_state::{Snapshot, StateMachine};
 use pinfold_storage::{SnapshotId, SnapshotStore};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 
-use crate::embedded::restore;
+use crate::assembly::restore;
+use crate::environment::{Background, Environment};
 use crate::error::ServerError;
 use crate::log_store::write_snapshot;
 use crate::pipeline::Message;
@@ -17,15 +18,16 @@ use crate::pipeline::Message;
 #[derive(Debug)]
 pub(crate) struct Snapshots {
     store: SnapshotStore,
+    environment: Environment,
     every: u64,
     since: u64,
-    writer: Option<(Instant, JoinHandle<()>)>,
+    writer: Option<(Instant, Background)>,
 }
 
 impl Snapshots {
     /// A snapshot is due after `every` entries.
-    pub(crate) fn new(store: SnapshotStore, every: u64) -> Snapshots {
-        Snapshots { store, every: every.max(2), since: 0, writer: None }
+    pub(crate) fn new(store: SnapshotStore, environment: Environment, every: u64) -> Snapshots {
+        Snapshots { store, environment, every: every.max(2), since: 0, writer: None }
     }
 
     pub(crate) fn applied(&mut self, entries: u64) {
@@ -37,14 +39,19 @@ impl Snapshots {
     }
 
     /// Writes an image on a thread of its own, which reports to the pipeline.
-    pub(crate) fn write(&mut self, meta: SnapshotMeta, image: Snapshot, report: Sender<Message>) {
+    pub(crate) fn write(
+        &mut self,
+        meta: SnapshotMeta,
+        image: Snapshot,
+        report: UnboundedSender<Message>,
+    ) {
         self.since = 0;
         let store = self.store.clone();
         let work = move || {
             let written = write_snapshot(&store, &meta, image.blocks());
             let _ = report.send(Message::SnapshotWritten(written.map(|()| meta)));
         };
-        match thread::Builder::new().name("pinfold-snapshot".into()).spawn(work) {
+        match self.environment.run("pinfold-snapshot", work) {
             Ok(writer) => self.writer = Some((Instant::now(), writer)),
             Err(error) => tracing::error!(%error, "no thread for a snapshot; the log is kept"),
         }
@@ -70,7 +77,7 @@ impl Snapshots {
 
     fn wait_for_writer(&mut self) {
         if let Some((_, writer)) = self.writer.take()
-            && writer.join().is_err()
+            && !writer.join()
         {
             tracing::error!("the writer of a snapshot panicked");
         }

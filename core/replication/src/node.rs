@@ -21,12 +21,15 @@ pub struct NodeConfig {
     pub election_ticks: usize,
     /// Ticks between heartbeats of a leader; well below `election_ticks`.
     pub heartbeat_ticks: usize,
+    /// Decides, with the server's number, how long it waits in each term before it stands for
+    /// election.
+    pub seed: u64,
 }
 
 impl NodeConfig {
     /// The defaults for server `id`: election after 10 ticks, a heartbeat each.
     pub fn new(id: NodeId) -> Self {
-        Self { id, election_ticks: 10, heartbeat_ticks: 1 }
+        Self { id, election_ticks: 10, heartbeat_ticks: 1, seed: 0 }
     }
 
     fn raft(&self, applied: u64) -> raft::Config {
@@ -56,6 +59,8 @@ pub struct RaftNode<L: LogStore> {
     delivered: u64,
     announced: Option<Role>,
     failed: bool,
+    election_ticks: usize,
+    seed: u64,
 }
 
 impl<L: LogStore> RaftNode<L> {
@@ -81,7 +86,10 @@ impl<L: LogStore> RaftNode<L> {
             delivered: applied,
             announced: None,
             failed: false,
+            election_ticks: config.election_ticks,
+            seed: config.seed ^ config.id,
         };
+        node.set_patience();
         if single {
             node.campaign()?;
         }
@@ -96,6 +104,16 @@ impl<L: LogStore> RaftNode<L> {
     /// Ends this node and gives the store back, for a clean close.
     pub fn into_store(self) -> L {
         self.raw.raft.r.raft_log.store.store
+    }
+
+    /// raft draws anew how long it waits for a leader whenever its role or term changes. Here
+    /// that is a matter of the seed and the term alone, so that a run can be repeated.
+    fn set_patience(&mut self) {
+        let mut mixed = self.seed ^ self.raw.raft.term.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let spread = (mixed >> 33) as usize % self.election_ticks.max(1);
+        self.raw.raft.set_randomized_election_timeout(self.election_ticks + spread);
     }
 
     fn role(&self) -> Role {
@@ -308,7 +326,9 @@ impl<L: LogStore> Consensus for RaftNode<L> {
                 reason: format!("it is for server {}, this is {}", message.to, self.id()),
             });
         }
-        match self.raw.step(message) {
+        let stepped = self.raw.step(message);
+        self.set_patience();
+        match stepped {
             // From a server that is no longer, or not yet, a member here.
             Ok(()) | Err(raft::Error::StepPeerNotFound) => Ok(()),
             Err(error) => Err(self.raft_error(error)),
@@ -317,10 +337,13 @@ impl<L: LogStore> Consensus for RaftNode<L> {
 
     fn tick(&mut self) {
         self.raw.tick();
+        self.set_patience();
     }
 
     fn campaign(&mut self) -> Result<(), Error> {
-        self.raw.campaign().map_err(|error| self.raft_error(error))
+        let campaign = self.raw.campaign();
+        self.set_patience();
+        campaign.map_err(|error| self.raft_error(error))
     }
 
     fn read_index(&mut self, context: Bytes) {

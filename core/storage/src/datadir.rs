@@ -28,6 +28,15 @@ pub struct DataDir {
     _lock: Box<dyn Lock>,
 }
 
+/// A directory that is locked for other processes, and may have to be made.
+#[derive(Debug)]
+pub struct Claim {
+    fs: Arc<dyn FileSystem>,
+    path: PathBuf,
+    known: bool,
+    lock: Box<dyn Lock>,
+}
+
 /// What a directory belongs to; it never changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
@@ -66,6 +75,14 @@ impl DataDir {
         path: &Path,
         found: impl FnOnce() -> Identity,
     ) -> Result<Self> {
+        DataDir::claim(fs, path)?.open(found)
+    }
+
+    /// Takes a directory, or the place where one is to be, and locks it.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`], [`Error::Unwritable`] or [`Error::Locked`].
+    pub fn claim(fs: Arc<dyn FileSystem>, path: &Path) -> Result<Claim> {
         let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
         fs.create_dir_all(path).map_err(unwritable)?;
         let names = fs.list(path).map_err(unwritable)?;
@@ -80,14 +97,7 @@ impl DataDir {
             }
             _ => Error::Unwritable { path: path.to_owned(), source },
         })?;
-        let identity = if known {
-            read_identity(&*fs, &path.join(IDENTITY))?
-        } else {
-            let identity = found();
-            prepare(&*fs, path, &identity)?;
-            identity
-        };
-        Ok(Self { fs, path: path.to_owned(), identity, fresh: !known, _lock: lock })
+        Ok(Claim { fs, path: path.to_owned(), known, lock })
     }
 
     /// The directory.
@@ -129,6 +139,29 @@ impl DataDir {
     /// A small value, in the file `<name>`.
     pub fn register(&self, name: &str) -> Register {
         Register::new(Arc::clone(&self.fs), &self.path, name)
+    }
+}
+
+impl Claim {
+    /// Whether the directory has yet to be made.
+    pub fn is_new(&self) -> bool {
+        !self.known
+    }
+
+    /// Opens it, or makes it: for a new one `found` says what it is to belong to.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`], [`Error::Format`], [`Error::Corrupt`] or [`Error::Io`].
+    pub fn open(self, found: impl FnOnce() -> Identity) -> Result<DataDir> {
+        let Claim { fs, path, known, lock } = self;
+        let identity = if known {
+            read_identity(&*fs, &path.join(IDENTITY))?
+        } else {
+            let identity = found();
+            prepare(&*fs, &path, &identity)?;
+            identity
+        };
+        Ok(DataDir { fs, path, identity, fresh: !known, _lock: lock })
     }
 }
 

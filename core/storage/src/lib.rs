@@ -21,7 +21,7 @@ mod register;
 mod segment;
 mod snapshot;
 
-pub use datadir::{DataDir, FORMAT_VERSION, Identity};
+pub use datadir::{Claim, DataDir, FORMAT_VERSION, Identity};
 pub use disk::OsFileSystem;
 pub use error::{Error, Result};
 pub use filesystem::{File, FileSystem, Lock};

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::path::Path;
 
 use pinfold_replication::{Membership, NodeId};
+use pinfold_storage::FileSystem;
 
 use crate::config::setting::Setting;
 use crate::error::ServerError;
@@ -65,10 +67,10 @@ impl Ensemble {
     ///
     /// # Errors
     /// No `myid` among several servers, one that is no number, or one that no server has.
-    pub fn own_id(&self, data_dir: &Path) -> Result<NodeId, ServerError> {
+    pub fn own_id(&self, fs: &dyn FileSystem, data_dir: &Path) -> Result<NodeId, ServerError> {
         let path = data_dir.join(MYID);
         let refused = |reason: String| Err(ServerError::Identity { path: path.clone(), reason });
-        let id = match std::fs::read_to_string(&path) {
+        let id = match read(fs, &path) {
             Ok(text) => match text.trim().parse() {
                 Ok(id @ 1..=255) => id,
                 _ => return refused(format!("{:?} is no number from 1 to 255", text.trim())),
@@ -147,6 +149,14 @@ impl fmt::Display for Member {
     }
 }
 
+/// The text of a small file.
+fn read(fs: &dyn FileSystem, path: &Path) -> io::Result<String> {
+    let file = fs.open_to_read(path)?;
+    let mut bytes = vec![0; file.size()?.min(1024) as usize];
+    file.read_at(&mut bytes, 0)?;
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
 /// The host, without brackets, and what follows its colon.
 fn split_host(text: &str) -> Option<(&str, &str)> {
     match text.strip_prefix('[') {
@@ -174,6 +184,7 @@ fn join(host: &str, port: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pinfold_storage::OsFileSystem;
 
     #[test]
     fn lines_are_read_in_every_form() {
@@ -196,17 +207,17 @@ mod tests {
     fn the_own_number_comes_from_myid() {
         let folder = tempfile::tempdir().unwrap();
         let mut ensemble = Ensemble::default();
-        assert_eq!(ensemble.own_id(folder.path()).unwrap(), 1);
+        assert_eq!(ensemble.own_id(&OsFileSystem, folder.path()).unwrap(), 1);
         for (key, value) in [("server.4", "a:1:2"), ("server.5", "b:1:2:observer")] {
             assert!(ensemble.set(&Setting { place: "test", key, value }).unwrap());
         }
         assert_eq!(ensemble.founders().voters, [4]);
         assert_eq!(ensemble.founders().learners, [5]);
-        let missing = ensemble.own_id(folder.path()).unwrap_err().to_string();
+        let missing = ensemble.own_id(&OsFileSystem, folder.path()).unwrap_err().to_string();
         assert!(missing.contains("myid"), "{missing}");
         for (text, id) in [("5\n", Some(5)), ("6", None), ("x", None)] {
             std::fs::write(folder.path().join(MYID), text).unwrap();
-            assert_eq!(ensemble.own_id(folder.path()).ok(), id, "{text}");
+            assert_eq!(ensemble.own_id(&OsFileSystem, folder.path()).ok(), id, "{text}");
         }
         let twice = ensemble.set(&Setting { place: "test", key: "server.4", value: "a:1:2" });
         assert!(twice.unwrap_err().to_string().contains("before"));

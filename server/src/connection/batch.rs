@@ -1,8 +1,7 @@
 //! Requests that came together, and what is counted when they are answered.
 
-use std::time::Instant;
-
 use pinfold_proto::OpCode;
+use tokio::time::Instant;
 
 use crate::pipeline::Submission;
 use crate::shared::Shared;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 
@@ -57,10 +56,9 @@ struct Clock {
 
 impl Clock {
     fn of(shared: &Shared) -> Clock {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Clock {
             now_ms: shared.elapsed_ms(),
-            since_1970_ms: since_1970.as_millis() as i64,
+            since_1970_ms: shared.environment.wall_ms(),
             interval_ms: i64::from(shared.config.tick_time_ms).max(1),
         }
     }

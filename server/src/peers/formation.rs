@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use pinfold_replication::{Membership, NodeId, StoreError};
 use pinfold_storage::{DataDir, Identity};
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::config::{Ensemble, Member};
+use crate::environment::Environment;
 use crate::peers::hello::{Answer, Hello};
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -59,7 +59,12 @@ impl Formation {
 
 /// Asks around until this new server belongs to an ensemble. `lone` is the cluster that it founds
 /// if it is the one to do so.
-pub(crate) async fn form(ensemble: &Ensemble, id: NodeId, lone: u64) -> Formation {
+pub(crate) async fn form(
+    environment: &Environment,
+    ensemble: &Ensemble,
+    id: NodeId,
+    lone: u64,
+) -> Formation {
     let founders = ensemble.founders();
     let others: Vec<&Member> = ensemble.members().filter(|member| member.id != id).collect();
     let is_founder = founders.voters.iter().min() == Some(&id);
@@ -67,7 +72,7 @@ pub(crate) async fn form(ensemble: &Ensemble, id: NodeId, lone: u64) -> Formatio
     loop {
         let mut as_new = BTreeSet::from([id]);
         for peer in &others {
-            match ask(Hello { cluster: 0, from: id, to: peer.id }, peer).await {
+            match ask(environment, Hello { cluster: 0, from: id, to: peer.id }, peer).await {
                 Ok(Answer::Formed(formation)) => return formation,
                 Ok(Answer::New) => {
                     as_new.insert(peer.id);
@@ -86,9 +91,9 @@ pub(crate) async fn form(ensemble: &Ensemble, id: NodeId, lone: u64) -> Formatio
     }
 }
 
-async fn ask(hello: Hello, peer: &Member) -> io::Result<Answer> {
+async fn ask(environment: &Environment, hello: Hello, peer: &Member) -> io::Result<Answer> {
     let ask = async {
-        let mut socket = TcpStream::connect(peer.peer_address()).await?;
+        let mut socket = environment.connect(&peer.peer_address()).await?;
         hello.send(&mut socket).await?;
         Answer::receive(&mut socket).await
     };

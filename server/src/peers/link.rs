@@ -3,16 +3,15 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{sleep, timeout};
 
 use crate::config::Member;
+use crate::environment::{Environment, Socket};
 use crate::peers::Frame;
 use crate::peers::hello::{Answer, Hello};
 use crate::pipeline::Message;
@@ -35,10 +34,16 @@ pub(crate) struct Link {
 
 impl Link {
     /// Makes the link and keeps it up; the pipeline is told. Needs a runtime.
-    pub(crate) fn keep(hello: Hello, peer: Member, pipeline: Sender<Message>) -> Link {
+    pub(crate) fn keep(
+        hello: Hello,
+        peer: Member,
+        pipeline: UnboundedSender<Message>,
+        environment: Environment,
+    ) -> Link {
         let (queue, frames) = unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let keeper = Keeper { hello, peer, pipeline, frames, waiting: waiting.clone() };
+        let waiting_too = waiting.clone();
+        let keeper = Keeper { hello, peer, pipeline, environment, frames, waiting: waiting_too };
         tokio::spawn(keeper.run());
         Link { queue, waiting }
     }
@@ -57,7 +62,8 @@ impl Link {
 struct Keeper {
     hello: Hello,
     peer: Member,
-    pipeline: Sender<Message>,
+    pipeline: UnboundedSender<Message>,
+    environment: Environment,
     frames: UnboundedReceiver<Frame>,
     waiting: Arc<AtomicUsize>,
 }
@@ -103,10 +109,9 @@ impl Keeper {
         }
     }
 
-    async fn connect(&self) -> io::Result<TcpStream> {
+    async fn connect(&self) -> io::Result<Socket> {
         let reach = async {
-            let mut socket = TcpStream::connect(self.peer.peer_address()).await?;
-            socket.set_nodelay(true)?;
+            let mut socket = self.environment.connect(&self.peer.peer_address()).await?;
             self.hello.send(&mut socket).await?;
             let answer = Answer::receive(&mut socket).await?;
             match answer {
@@ -123,14 +128,15 @@ impl Keeper {
     }
 
     /// Carries frames until the link breaks; `None` when there will be no more.
-    async fn carry(&mut self, mut socket: TcpStream) -> Option<()> {
+    async fn carry(&mut self, socket: Socket) -> Option<()> {
         let mut out = BytesMut::new();
-        let (mut input, mut output) = socket.split();
+        let (mut input, mut output) = tokio::io::split(socket);
         loop {
             let frame = tokio::select! {
-                frame = self.frames.recv() => frame?,
+                biased;
                 // The peer says nothing here: this is the end of the link.
                 _ = input.read_u8() => return Some(()),
+                frame = self.frames.recv() => frame?,
             };
             let mut weight = frame.weight();
             frame.encode(&mut out);

@@ -1,6 +1,5 @@
 //! Where other servers come in.
 
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -8,9 +7,10 @@ use bytes::BytesMut;
 use pinfold_replication::{NodeId, StoreError};
 use pinfold_storage::SnapshotStore;
 use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
+use crate::environment::{Environment, Listener, Socket};
 use crate::peers::hello::{Answer, Hello};
 use crate::peers::snapshot::Arrival;
 use crate::peers::{Formation, Frame};
@@ -28,11 +28,12 @@ pub(crate) struct Reception {
     pub(crate) formation: Mutex<Option<Formation>>,
     /// Where the leader's snapshots are put, likewise.
     pub(crate) snapshots: OnceLock<SnapshotStore>,
-    pub(crate) pipeline: Sender<Message>,
+    pub(crate) pipeline: UnboundedSender<Message>,
+    pub(crate) environment: Environment,
 }
 
 /// Lets servers in until it is dropped.
-pub(crate) async fn receive(reception: Arc<Reception>, listener: TcpListener) {
+pub(crate) async fn receive(reception: Arc<Reception>, listener: Listener) {
     loop {
         match listener.accept().await {
             Ok((socket, address)) => {
@@ -52,8 +53,7 @@ pub(crate) async fn receive(reception: Arc<Reception>, listener: TcpListener) {
 }
 
 impl Reception {
-    async fn converse(&self, mut socket: TcpStream) -> std::io::Result<()> {
-        socket.set_nodelay(true)?;
+    async fn converse(&self, mut socket: Socket) -> std::io::Result<()> {
         let hello = match timeout(PATIENCE, Hello::receive(&mut socket)).await {
             Ok(hello) => hello?,
             Err(_) => return Ok(()),
@@ -90,7 +90,7 @@ impl Reception {
     /// Writes what belongs to a snapshot; gives back what is for the pipeline.
     fn store(&self, arrival: &mut Arrival, frame: Frame) -> Result<Option<Frame>, StoreError> {
         // The disk makes this task's thread wait; the others go on.
-        tokio::task::block_in_place(|| match &frame {
+        self.environment.here(|| match &frame {
             Frame::Offer(offer) => match self.snapshots.get() {
                 Some(store) => arrival.begin(store, offer).map(|()| None),
                 None => Err(StoreError::message("a snapshot came too soon")),

@@ -4,16 +4,16 @@
 //! the network has room beside it. The message of consensus that announces it comes behind it.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use pinfold_replication::{SnapshotMeta, StoreError};
 use pinfold_storage::{SnapshotId, SnapshotStore, SnapshotWriter};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::config::Member;
+use crate::environment::Environment;
 use crate::peers::Frame;
 use crate::peers::hello::{Answer, Hello};
 
@@ -29,6 +29,7 @@ pub(crate) struct Offer {
 /// Sends a snapshot and the message that announces it, at so many bytes in a second at most (0 for
 /// any number); returns when it is durable there.
 pub(crate) async fn send(
+    environment: &Environment,
     hello: Hello,
     peer: Member,
     store: SnapshotStore,
@@ -37,9 +38,9 @@ pub(crate) async fn send(
     bytes_per_second: usize,
 ) -> io::Result<()> {
     let id = SnapshotId { index: meta.index, term: meta.term };
-    let open = tokio::task::spawn_blocking(move || store.open_checked(id));
-    let reader = open.await?.map_err(io::Error::other)?;
-    let mut socket = TcpStream::connect(peer.peer_address()).await?;
+    let opened = environment.aside(move || store.open_checked(id)).await?;
+    let reader = opened.map_err(io::Error::other)?;
+    let mut socket = environment.connect(&peer.peer_address()).await?;
     hello.send(&mut socket).await?;
     if Answer::receive(&mut socket).await? != Answer::Welcome {
         return Err(io::Error::other("it does not take a snapshot from here"));

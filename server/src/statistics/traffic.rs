@@ -1,7 +1,6 @@
 //! What one connection has asked for, and how it was served.
 
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use pinfold_proto::OpCode;
 
@@ -41,10 +40,10 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    pub(crate) fn new() -> Traffic {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    /// Of a connection that was made at this time, in milliseconds since 1970.
+    pub(crate) fn new(established_ms: i64) -> Traffic {
         Traffic {
-            established_ms: since_1970.as_millis() as i64,
+            established_ms,
             received: Counter::default(),
             sent: Counter::default(),
             latency: Summary::default(),
