@@ -375,7 +375,7 @@ impl Client {
     /// When the last request was sent that the server has answered: it has not begun to count the
     /// session's timeout before.
     pub fn last_contact(&self) -> Instant {
-        self.0.shared.last_contact()
+        self.0.shared.last_contact().into_std()
     }
 
     /// The earliest instant at which the server could expire the session.

@@ -20,6 +20,8 @@ mod request;
 mod sasl;
 mod session;
 mod shared;
+#[doc(hidden)]
+pub mod simulation;
 mod sink;
 mod stream;
 mod tls;

@@ -1,9 +1,11 @@
 //! How to reach the servers, and what session to ask for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::simulation::World;
 use crate::{Sasl, Tls};
 
 /// What it takes to go on with a session on another connection or in another client.
@@ -47,6 +49,9 @@ pub struct Options {
     pub tls: Option<Tls>,
     /// Who the client is, proved at every connection; nobody in particular when there is none.
     pub sasl: Option<Sasl>,
+    /// Where the client is, if that is not the operating system's world.
+    #[doc(hidden)]
+    pub world: Option<Arc<dyn World>>,
 }
 
 impl Options {
@@ -64,6 +69,7 @@ impl Options {
             session: None,
             tls: None,
             sasl: None,
+            world: None,
         }
     }
 }

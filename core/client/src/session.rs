@@ -2,12 +2,12 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use pinfold_proto::records::{AuthPacket, ConnectRequest, ConnectResponse};
 use pinfold_proto::{OpCode, XID_AUTH, XID_SET_WATCHES, frame};
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::client::over;
 use crate::in_flight::InFlight;
@@ -58,7 +58,7 @@ enum Attempt {
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>) -> Session {
         let auth = shared.options.auth.clone();
-        let next_host = backoff::random(shared.hosts.addresses.len());
+        let next_host = shared.random(shared.hosts.addresses.len());
         Session {
             shared,
             watches: Watches::default(),
@@ -135,7 +135,7 @@ impl Session {
                     }
                 }
             }
-            let pause = backoff.next();
+            let pause = backoff.next(|bound| self.shared.random(bound));
             let waited = self.unless_over(async move |_: &mut Session| sleep(pause).await).await;
             if waited.is_none() {
                 return self.over_state();
@@ -185,7 +185,9 @@ impl Session {
 
     async fn handshake(&mut self, address: &str) -> std::io::Result<Attempt> {
         let shared = self.shared.clone();
-        let mut stream = Stream::connect(address, shared.connector.as_ref()).await?;
+        let mut stream =
+            Stream::connect(address, shared.connector.as_ref(), shared.options.world.as_deref())
+                .await?;
         let mut input = BytesMut::new();
         let token = shared.token();
         let wanted = shared.options.session_timeout.as_millis();
@@ -322,7 +324,7 @@ async fn closing(shared: &Shared) {
 /// Returns at the instant; never without one.
 async fn until(instant: Option<Instant>) {
     match instant {
-        Some(instant) => sleep_until(instant.into()).await,
+        Some(instant) => sleep_until(instant).await,
         None => std::future::pending().await,
     }
 }

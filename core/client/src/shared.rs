@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::Instant;
 
 use crate::connector::Connector;
 use crate::hosts::Hosts;
@@ -193,6 +194,19 @@ impl Shared {
 
     pub(crate) fn last_contact(&self) -> Instant {
         self.base + Duration::from_micros(self.last_contact_us.load(Ordering::Relaxed))
+    }
+
+    /// A number below `bound`; 0 where the system has no randomness to give.
+    pub(crate) fn random(&self, bound: usize) -> usize {
+        let random = match &self.options.world {
+            Some(world) => world.random(),
+            None => {
+                let mut bytes = [0; 4];
+                let _ = getrandom::fill(&mut bytes);
+                u32::from_ne_bytes(bytes)
+            }
+        };
+        random as usize % bound.max(1)
     }
 
     pub(crate) fn next_watch(&self) -> u64 {

@@ -12,13 +12,14 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::connector::Connector;
+use crate::simulation::{self, World};
 
 /// Records that are taken from the socket at once; each has at most 16 KiB.
 const RECORDS: usize = 16;
 
 /// A connected socket, ready for the session's handshake.
 pub(crate) struct Stream {
-    socket: TcpStream,
+    socket: Wire,
     /// None where the connection is plain.
     tls: Option<Box<ClientConnection>>,
 }
@@ -28,9 +29,9 @@ impl Stream {
     pub(crate) async fn connect(
         address: &str,
         connector: Option<&Connector>,
+        world: Option<&dyn World>,
     ) -> io::Result<Stream> {
-        let socket = TcpStream::connect(address).await?;
-        socket.set_nodelay(true)?;
+        let socket = Wire::connect(address, world).await?;
         let tls = match connector {
             Some(connector) => Some(Box::new(connector.session(address)?)),
             None => None,
@@ -39,24 +40,18 @@ impl Stream {
         while stream.tls.as_ref().is_some_and(|tls| tls.is_handshaking()) {
             // What comes behind the handshake stays inside until it is read.
             stream.push()?;
-            stream.ready(stream.interest(false)).await?;
+            stream.ready(false).await?;
             stream.pull()?;
         }
         stream.push()?;
         Ok(stream)
     }
 
-    /// What to wait for: always for bytes to read, and for room where something is to be written.
-    pub(crate) fn interest(&self, has_output: bool) -> Interest {
-        match has_output || self.tls.as_ref().is_some_and(|tls| tls.wants_write()) {
-            true => Interest::READABLE | Interest::WRITABLE,
-            false => Interest::READABLE,
-        }
-    }
-
     /// Waits until reading or writing is worth a try; true when reading is.
-    pub(crate) async fn ready(&self, interest: Interest) -> io::Result<bool> {
-        Ok(self.socket.ready(interest).await?.is_readable())
+    /// Always waits for bytes to read, and for room as well where something is to be written.
+    pub(crate) async fn ready(&self, has_output: bool) -> io::Result<bool> {
+        let has_more = self.tls.as_ref().is_some_and(|tls| tls.wants_write());
+        self.socket.ready(has_output || has_more).await
     }
 
     /// Writes as much as goes, `WouldBlock` when nothing does. What TLS has taken may still wait
@@ -146,19 +141,27 @@ impl Stream {
         }
     }
 
+    /// Waits for room to write, whatever there is to read.
+    async fn room(&self) -> io::Result<()> {
+        match &self.socket {
+            Wire::Tcp(socket) => socket.writable().await,
+            Wire::Made(socket) => socket.ready(true).await.map(drop),
+        }
+    }
+
     /// Writes all of it.
     pub(crate) async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.try_write(bytes) {
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.ready(Interest::WRITABLE).await?;
+                    self.room().await?;
                 }
                 Err(error) => return Err(error),
             }
         }
         while self.tls.as_ref().is_some_and(|tls| tls.wants_write()) {
-            self.ready(Interest::WRITABLE).await?;
+            self.room().await?;
             self.push()?;
         }
         Ok(())
@@ -183,7 +186,7 @@ impl Stream {
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.ready(self.interest(false)).await?;
+                    self.ready(false).await?;
                     self.push()?;
                 }
                 Err(error) => return Err(error),
@@ -192,8 +195,63 @@ impl Stream {
     }
 }
 
+/// What carries the bytes.
+#[derive(Debug)]
+enum Wire {
+    Tcp(TcpStream),
+    Made(Box<dyn simulation::Socket>),
+}
+
+impl Wire {
+    async fn connect(address: &str, world: Option<&dyn World>) -> io::Result<Wire> {
+        if let Some(world) = world {
+            return world.connect(address).await.map(Wire::Made);
+        }
+        let socket = TcpStream::connect(address).await?;
+        socket.set_nodelay(true)?;
+        Ok(Wire::Tcp(socket))
+    }
+
+    async fn ready(&self, for_writing: bool) -> io::Result<bool> {
+        let interest = match for_writing {
+            true => Interest::READABLE | Interest::WRITABLE,
+            false => Interest::READABLE,
+        };
+        match self {
+            Wire::Tcp(socket) => Ok(socket.ready(interest).await?.is_readable()),
+            Wire::Made(socket) => socket.ready(for_writing).await,
+        }
+    }
+
+    fn try_read_buf(&self, input: &mut BytesMut) -> io::Result<usize> {
+        match self {
+            Wire::Tcp(socket) => socket.try_read_buf(input),
+            Wire::Made(socket) => {
+                let mut piece = [0; 16 << 10];
+                let count = socket.try_read(&mut piece)?;
+                input.extend_from_slice(&piece[..count]);
+                Ok(count)
+            }
+        }
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Wire::Tcp(socket) => socket.try_read(buffer),
+            Wire::Made(socket) => socket.try_read(buffer),
+        }
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Wire::Tcp(socket) => socket.try_write(bytes),
+            Wire::Made(socket) => socket.try_write(bytes),
+        }
+    }
+}
+
 /// The socket as TLS wants to see it.
-struct Socket<'a>(&'a TcpStream);
+struct Socket<'a>(&'a Wire);
 
 impl Read for Socket<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

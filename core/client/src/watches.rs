@@ -239,7 +239,10 @@ impl Watches {
         let empty = || SetWatches2 { relative_zxid, ..SetWatches2::default() };
         let (mut batch, mut size) = (empty(), 0);
         for (kind, table) in KINDS.into_iter().zip(&self.tables) {
-            for path in table.keys() {
+            // In an order that does not change from run to run.
+            let mut paths: Vec<_> = table.keys().collect();
+            paths.sort_unstable();
+            for path in paths {
                 if size > 0 && size + path.len() > REARM_BATCH {
                     batches.push(std::mem::replace(&mut batch, empty()));
                     size = 0;

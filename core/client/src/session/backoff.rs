@@ -24,7 +24,7 @@ impl Backoff {
     }
 
     /// The pause before the next attempt.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(super) fn next(&mut self, random: impl FnOnce(usize) -> usize) -> Duration {
         self.tried += 1;
         if !self.tried.is_multiple_of(self.hosts) {
             return Duration::ZERO;
@@ -34,11 +34,4 @@ impl Backoff {
         let jitter = u32::try_from(random(1000)).unwrap_or(0);
         pause / 2 + pause / 2 * jitter / 1000
     }
-}
-
-/// A number below `bound`; 0 where the system has no randomness to give.
-pub(super) fn random(bound: usize) -> usize {
-    let mut bytes = [0; 4];
-    let _ = getrandom::fill(&mut bytes);
-    u32::from_ne_bytes(bytes) as usize % bound.max(1)
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use pinfold_proto::records::ReplyHeader;
@@ -11,7 +11,7 @@ use pinfold_proto::{
     ErrorCode, EventType, FrameDecoder, OpCode, WatcherEvent, WatcherType, XID_AUTH,
     XID_NOTIFICATION, XID_PING, XID_SET_WATCHES, jute,
 };
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::Session;
 use crate::in_flight::{About, InFlight, Removal, Waiting};
@@ -120,24 +120,15 @@ impl Session {
     ) -> Result<std::convert::Infallible, Lost> {
         let shared = self.shared.clone();
         let (ping_after, dead_after) = deadlines(shared.timeout());
-        let mut timer = pin!(sleep_until((Instant::now() + ping_after).into()));
+        let mut timer = pin!(sleep_until(Instant::now() + ping_after));
         loop {
             if connection.out.len() < WRITE_HIGH {
                 self.send_calls(connection);
             }
             connection.flush()?;
             let full = connection.out.len() >= WRITE_HIGH;
-            let interest = connection.stream.interest(!connection.out.is_empty());
             tokio::select! {
-                ready = connection.stream.ready(interest) => {
-                    let readable = ready.map_err(|error| Lost::Broken(error.to_string()))?;
-                    // One piece at a time, so that answers that keep coming do not keep requests
-                    // from going out.
-                    if readable && connection.fill()? {
-                        self.receive(connection)?;
-                    }
-                }
-                () = shared.notify.notified(), if !full => {}
+                biased;
                 () = timer.as_mut() => {
                     let dead_at = connection.last_received + dead_after;
                     if Instant::now() >= dead_at {
@@ -150,8 +141,17 @@ impl Session {
                         connection.last_sent = Instant::now();
                     }
                     let next = dead_at.min(connection.last_sent + ping_after);
-                    timer.as_mut().reset(next.into());
+                    timer.as_mut().reset(next);
                 }
+                ready = connection.stream.ready(!connection.out.is_empty()) => {
+                    let readable = ready.map_err(|error| Lost::Broken(error.to_string()))?;
+                    // One piece at a time, so that answers that keep coming do not keep requests
+                    // from going out.
+                    if readable && connection.fill()? {
+                        self.receive(connection)?;
+                    }
+                }
+                () = shared.notify.notified(), if !full => {}
             }
         }
     }
