@@ -49,6 +49,8 @@ pub struct Config {
     pub tls: Tls,
     /// SASL, and who has to be authenticated.
     pub sasl: Sasl,
+    /// Whether a server of an ensemble without a leader serves reads to clients that allow it.
+    pub read_only: bool,
     /// Entries after which a snapshot is taken.
     pub snapshot_every: u64,
     /// Entries after which the servers of an ensemble compare their states; 0 for never.
@@ -82,6 +84,7 @@ impl Default for Config {
             authentication: Authentication::default(),
             tls: Tls::default(),
             sasl: Sasl::default(),
+            read_only: false,
             snapshot_every: 100_000,
             digest_every: 1000,
             snapshot_bytes_per_second: 100 << 20,
@@ -218,6 +221,7 @@ impl Config {
             }
             "minSessionTimeout" => self.min_session_timeout_ms = setting.timeout_ms()?,
             "maxSessionTimeout" => self.max_session_timeout_ms = setting.timeout_ms()?,
+            "readonlymode.enabled" => self.read_only = setting.is_true(),
             "pinfold.digestEvery" => self.digest_every = setting.number()?,
             "pinfold.snapshotBytesPerSecond" => {
                 self.snapshot_bytes_per_second = setting.bytes(usize::MAX)?;

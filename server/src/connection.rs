@@ -63,6 +63,8 @@ pub(crate) struct Served {
     /// Which of the session's connections this is; later ones have later numbers.
     pub(crate) attachment: u32,
     pub(crate) activity: Arc<Activity>,
+    /// It has reads alone, and the log knows nothing of it.
+    pub(crate) read_only: bool,
 }
 
 #[derive(Debug, Default)]
@@ -120,6 +122,11 @@ impl Connection {
     /// Ties the connection to its session.
     pub(crate) fn begin_session(&self, served: Served) {
         let _ = self.served.set(served);
+    }
+
+    /// Whether it is served reads alone.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.served.get().is_some_and(|served| served.read_only)
     }
 
     /// The session's timeout in milliseconds; 0 before the handshake.
@@ -489,6 +496,9 @@ impl<R: AsyncRead + Unpin> Input<R> {
             RequestBody::Ordered(ordered) => ordered,
             RequestBody::Auth(_) | RequestBody::Sasl(_) => return true,
         };
+        if self.connection.is_read_only() {
+            return self.refuse_write(shared, xid, &ordered, batch);
+        }
         // Nothing is read behind these; their answer ends the connection.
         self.ending =
             matches!(ordered, Ordered::Close | Ordered::Refuse(_) | Ordered::RefuseSasl(_));
@@ -513,6 +523,36 @@ impl<R: AsyncRead + Unpin> Input<R> {
 }
 
 impl<R> Input<R> {
+    /// Answers what has no place in the log while reads alone are served; false behind the end.
+    /// A session that the ensemble knows cannot be closed here.
+    fn refuse_write(
+        &mut self,
+        shared: &Shared,
+        xid: i32,
+        ordered: &Ordered,
+        batch: &mut Batch,
+    ) -> bool {
+        let connection = &self.connection;
+        let (zxid, is_known) = {
+            let state = shared.state();
+            (state.last_zxid(), state.sessions().get(connection.session_id()).is_some())
+        };
+        batch.sent += 1;
+        match ordered {
+            Ordered::Close if !is_known => {
+                connection.append_last(|out| reply::header(out, xid, zxid, ErrorCode::Ok));
+            }
+            Ordered::Refuse(error) => connection.refuse(xid, zxid, *error),
+            Ordered::RefuseSasl(error) => connection.refuse_sasl(xid, *error),
+            _ => {
+                connection.append(|out| reply::header(out, xid, zxid, ErrorCode::NotReadOnly));
+                return true;
+            }
+        }
+        self.ending = true;
+        false
+    }
+
     /// The next step of the SASL exchange, as the answer to give.
     fn sasl_step(&mut self, shared: &Shared, token: &Bytes) -> RequestBody {
         let connection = &self.connection;

@@ -214,9 +214,10 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         }
         connection.count_sent(&self.shared, 1);
         let activity = self.clock.begin(id, timeout_ms, now);
-        connection.begin_session(Served { session_id: id, attachment, activity });
+        connection.begin_session(Served { session_id: id, attachment, activity, read_only: false });
         let answer = (id, password, timeout_ms);
-        connection.append(|out| reply::connected(out, Some(answer), mirror_read_only));
+        connection
+            .append(|out| reply::connected(out, Some(answer), mirror_read_only.then_some(false)));
         // A client that did not wait for its session leaves it to the clock.
         if done.send(true).is_ok() {
             self.attached.insert(id, connection.clone());

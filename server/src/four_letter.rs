@@ -49,7 +49,9 @@ impl Word {
     }
 
     fn is_allowed(self, shared: &Shared) -> bool {
-        shared.config.four_letter_words.contain(self.0)
+        // ZooKeeper allows it together with the read-only mode: clients look for a server by it.
+        let is_search = self.0 == "isro" && shared.config.read_only;
+        is_search || shared.config.four_letter_words.contain(self.0)
     }
 
     /// What it is answered with, or its refusal. `argument` is `None` if not all of it came.
@@ -75,7 +77,12 @@ impl Word {
             "envi" => environment::environment(),
             "gtmk" => shared.trace_mask.load(Relaxed).to_string(),
             "hash" => digest(shared),
-            "isro" => if shared.mode().is_some() { "rw" } else { "null" }.to_owned(),
+            "isro" => match shared.mode() {
+                _ if shared.is_read_only() => "ro",
+                Some(_) => "rw",
+                None => "null",
+            }
+            .to_owned(),
             "mntr" => monitor::monitor(shared),
             "ruok" => "imok".to_owned(),
             "srst" => {

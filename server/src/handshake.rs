@@ -1,14 +1,17 @@
 //! A connection's beginning: a four-letter word, or a session.
 
+use std::sync::Arc;
+
 use pinfold_proto::records::ConnectRequest;
 use tokio::io::AsyncRead;
 use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant, timeout};
 
-use crate::connection::Input;
+use crate::connection::{Input, Served};
 use crate::four_letter::Word;
 use crate::pipeline::{Message, Opening};
 use crate::reply;
+use crate::sessions::Activity;
 use crate::shared::Shared;
 
 /// A connection that says nothing for this long is closed.
@@ -94,6 +97,9 @@ async fn open(
         );
         return false;
     }
+    if shared.is_read_only() {
+        return open_read_only(input, shared, &request);
+    }
     let (min, max) = shared.config.session_timeouts_ms();
     let (done, opened) = oneshot::channel();
     let mut password = [0; 16];
@@ -119,9 +125,59 @@ async fn open(
         Ok(false) => {
             let mirror = request.read_only.is_some();
             input.connection.count_sent(shared, 1);
-            input.connection.append_last(|out| reply::connected(out, None, mirror));
+            let mirrored = mirror.then_some(false);
+            input.connection.append_last(|out| reply::connected(out, None, mirrored));
             false
         }
         Err(_) => false,
+    }
+}
+
+/// Serves reads alone, if the client allows it. A session that the ensemble knows is taken as it is;
+/// a new one is known here only, until the connection ends.
+fn open_read_only<R>(input: &mut Input<R>, shared: &Shared, request: &ConnectRequest) -> bool {
+    let connection = &input.connection;
+    if request.read_only != Some(true) {
+        tracing::debug!(peer = %connection.peer, "sent away: reads alone are served");
+        return false;
+    }
+    let (min, max) = shared.config.session_timeouts_ms();
+    let timeout_ms = request.timeout_ms.clamp(min, max);
+    let session = match request.session_id {
+        0 => fresh_session(shared),
+        id => {
+            let state = shared.state();
+            let known = state.sessions().get(id).map(|session| (id, session.password));
+            known.filter(|(_, password)| request.password.as_deref() == Some(&password[..]))
+        }
+    };
+    connection.count_sent(shared, 1);
+    let Some((session_id, password)) = session else {
+        connection.append_last(|out| reply::connected(out, None, Some(true)));
+        return false;
+    };
+    let activity = Arc::new(Activity::new(timeout_ms, shared.elapsed_ms()));
+    let read_only = true;
+    connection.begin_session(Served { session_id, attachment: 0, activity, read_only });
+    // Whoever ends the read-only mode has looked for connections before, or finds this one.
+    if !shared.is_read_only() {
+        return false;
+    }
+    let answer = Some((session_id, password, timeout_ms));
+    connection.append(|out| reply::connected(out, answer, Some(true)));
+    connection.flush();
+    true
+}
+
+/// A number that no session has, and a password.
+fn fresh_session(shared: &Shared) -> Option<(i64, [u8; 16])> {
+    let mut password = [0; 16];
+    shared.environment.fill(&mut password).ok()?;
+    loop {
+        // Positive, and nothing like the numbers that leaders give.
+        let id = (shared.environment.random().ok()? >> 1) as i64;
+        if id != 0 && shared.state().sessions().get(id).is_none() {
+            return Some((id, password));
+        }
     }
 }

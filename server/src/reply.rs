@@ -139,7 +139,7 @@ pub(crate) fn event_type(kind: TreeEventKind) -> EventType {
 pub(crate) fn connected(
     out: &mut BytesMut,
     session: Option<(i64, [u8; 16], i32)>,
-    mirror_read_only: bool,
+    read_only: Option<bool>,
 ) {
     let (session_id, password, timeout_ms) = session.unwrap_or((0, [0; 16], 0));
     let response = ConnectResponse {
@@ -147,7 +147,7 @@ pub(crate) fn connected(
         timeout_ms,
         session_id,
         password: Some(Bytes::copy_from_slice(&password)),
-        read_only: mirror_read_only.then_some(false),
+        read_only,
     };
     frame::write(out, |out| response.encode(out));
 }

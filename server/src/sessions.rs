@@ -12,6 +12,11 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
+    /// Of a session that no clock watches over.
+    pub(crate) fn new(timeout_ms: i32, now_ms: i64) -> Activity {
+        Activity { timeout_ms: AtomicI32::new(timeout_ms), heard_ms: AtomicI64::new(now_ms) }
+    }
+
     /// The client was heard of at this time of the server's own clock.
     pub(crate) fn touch(&self, now_ms: i64) {
         self.heard_ms.fetch_max(now_ms, Ordering::Relaxed);
@@ -49,9 +54,8 @@ impl SessionClock {
     /// Watches over a session, with the full time from now on. One that is known already goes on
     /// with this timeout.
     pub(crate) fn begin(&mut self, id: i64, timeout_ms: i32, now_ms: i64) -> Arc<Activity> {
-        let activity = self.sessions.entry(id).or_insert_with(|| {
-            Arc::new(Activity { timeout_ms: AtomicI32::new(0), heard_ms: AtomicI64::new(now_ms) })
-        });
+        let activity =
+            self.sessions.entry(id).or_insert_with(|| Arc::new(Activity::new(0, now_ms)));
         activity.timeout_ms.store(timeout_ms, Ordering::Relaxed);
         activity.touch(now_ms);
         activity.clone()

@@ -27,6 +27,16 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What this server is to clients at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It serves nobody.
+    Nobody,
+    /// It serves reads, from what it has, to clients that allow it.
+    ReadOnly,
+    Serving(Role),
+}
+
 /// The running server's common ground.
 ///
 /// Lock order: state, watches, connections, then one connection's output. Nobody holds any of
@@ -43,8 +53,7 @@ pub(crate) struct Shared {
     /// What `gtmk` shows and `stmk` sets; nothing here goes by it.
     pub(crate) trace_mask: AtomicI64,
     pub(crate) started: Instant,
-    /// Who this server is at the moment; `None` while it cannot serve anybody.
-    role: Mutex<Option<Role>>,
+    standing: Mutex<Standing>,
     /// When a client's going beyond a quota was last told of; 0 for never.
     pub(crate) quota_told_ms: AtomicI64,
     state: RwLock<StateMachine>,
@@ -71,7 +80,7 @@ impl Shared {
             backlog: Backlog::default(),
             trace_mask: AtomicI64::new(DEFAULT_TRACE_MASK),
             started: Instant::now(),
-            role: Mutex::new(None),
+            standing: Mutex::new(Standing::Nobody),
             quota_told_ms: AtomicI64::new(0),
             state: RwLock::new(state),
             pipeline,
@@ -91,21 +100,42 @@ impl Shared {
 
     /// What this server is to monitors, in their words; `None` while it serves no clients.
     pub(crate) fn mode(&self) -> Option<&'static str> {
-        match (*lock(&self.role))? {
-            _ if !self.config.ensemble.has_peers() => Some("standalone"),
-            Role::Leader => Some("leader"),
-            Role::Follower { .. } | Role::Candidate => Some("follower"),
+        match *lock(&self.standing) {
+            Standing::Nobody => None,
+            Standing::ReadOnly => Some("read-only"),
+            Standing::Serving(_) if !self.config.ensemble.has_peers() => Some("standalone"),
+            Standing::Serving(Role::Leader) => Some("leader"),
+            Standing::Serving(Role::Follower { .. } | Role::Candidate) => Some("follower"),
         }
     }
 
-    /// Clients are served from now on.
-    pub(crate) fn serve(&self, role: Role) {
-        *lock(&self.role) = Some(role);
+    /// Whether reads alone are served, to clients that allow it.
+    pub(crate) fn is_read_only(&self) -> bool {
+        matches!(*lock(&self.standing), Standing::ReadOnly)
     }
 
-    /// Clients are not served any more; false when they have not been before.
+    /// Clients are served from now on. Those that had to do with reads come again.
+    pub(crate) fn serve(&self, role: Role) {
+        let before = std::mem::replace(&mut *lock(&self.standing), Standing::Serving(role));
+        if matches!(before, Standing::ReadOnly) {
+            tracing::info!("writes are served again");
+            let connections = lock(&self.connections);
+            let readers = connections.values().filter(|connection| connection.is_read_only());
+            readers.for_each(|connection| connection.kill());
+        }
+    }
+
+    /// There is no leader: clients get reads at most. False when that is so already.
     pub(crate) fn stop_serving(&self) -> bool {
-        lock(&self.role).take().is_some()
+        let next = match self.config.read_only && self.config.ensemble.has_peers() {
+            true => Standing::ReadOnly,
+            false => Standing::Nobody,
+        };
+        let mut standing = lock(&self.standing);
+        if next == Standing::ReadOnly && *standing != next {
+            tracing::info!("reads alone are served, to clients that allow it");
+        }
+        matches!(std::mem::replace(&mut *standing, next), Standing::Serving(_))
     }
 
     /// A handle for sending to the pipeline.

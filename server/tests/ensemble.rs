@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use bytes::Bytes;
-use pinfold_proto::OpCode;
 use pinfold_proto::records::{ConnectRequest, SyncRequest};
+use pinfold_proto::{ErrorCode, OpCode};
 use pinfold_server::{Config, Server, ServerError};
 use pinfold_storage::{DataDir, OsFileSystem};
 use tempfile::TempDir;
@@ -253,4 +253,52 @@ fn a_server_with_another_state_than_the_others_stops_and_they_go_on() {
     assert!(error.to_string().contains("pinfold snapshot diff --at"), "{error}");
     wire.create("/after", "");
     ensemble.connect((leader + 2) % 3).stat("/after");
+}
+
+#[test]
+fn without_a_majority_reads_are_served_to_those_who_allow_it() {
+    let mut ensemble = Ensemble::with(3, "readonlymode.enabled=true\n");
+    let mut wire = ensemble.connect(0);
+    wire.create("/n", "v");
+    let known = ConnectRequest {
+        session_id: wire.session.session_id,
+        password: wire.session.password.clone(),
+        read_only: Some(true),
+        ..handshake(10_000)
+    };
+    // While there is one, nobody is served less.
+    let asking = ConnectRequest { read_only: Some(true), ..handshake(10_000) };
+    assert_eq!(ensemble.open(0, &asking).session.read_only, Some(false));
+    ensemble.stop(1);
+    ensemble.stop(2);
+    let told = |word: &[u8]| {
+        let mut wire = Wire::raw(&ensemble.address(0));
+        wire.send_bytes(word);
+        wire.text()
+    };
+    while told(b"isro") != "ro" {
+        std::thread::yield_now();
+    }
+    assert!(told(b"srvr").contains("Mode: read-only"));
+    assert!(Wire::open(&ensemble.address(0), &handshake(10_000)).is_none());
+    let mut reader = Wire::open(&ensemble.address(0), &asking).unwrap();
+    assert_eq!(reader.session.read_only, Some(true));
+    assert_ne!(reader.session.session_id, 0);
+    assert_eq!(reader.get("/n", true).0, Some(Bytes::from("v")));
+    let refused = ErrorCode::NotReadOnly.code();
+    assert_eq!(reader.call(OpCode::SetData, &set("/n", "new", -1)).0.err, refused);
+    let path = "/".to_owned();
+    assert_eq!(reader.call(OpCode::Sync, &SyncRequest { path }).0.err, refused);
+    assert_eq!(reader.get("/n", false).0, Some(Bytes::from("v")));
+    // One that the ensemble knows goes on, with its own password only.
+    let own = Wire::open(&ensemble.address(0), &known).unwrap();
+    assert_eq!(own.session.session_id, known.session_id);
+    let wrong = ConnectRequest { password: Some(vec![1; 16].into()), ..known.clone() };
+    assert_eq!(Wire::open(&ensemble.address(0), &wrong).unwrap().session.session_id, 0);
+    // With a majority they have to come again.
+    ensemble.start(1);
+    assert!(reader.frame().is_none());
+    let mut back = ensemble.open(0, &known);
+    assert_eq!(back.session.read_only, Some(false));
+    assert_eq!(back.call(OpCode::SetData, &set("/n", "new", -1)).0.err, 0);
 }

@@ -15,7 +15,7 @@ use crate::{Fallible, Fault};
 use history::{Counts, History, Seen};
 use load::Load;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -48,6 +48,9 @@ pub(crate) struct Args {
     seed: Option<u64>,
     #[command(flatten)]
     choice: Choice,
+    /// Where the servers' data and logs go, and stay; a temporary folder if left out
+    #[arg(long)]
+    folder: Option<PathBuf>,
     /// The figures as one line of JSON
     #[arg(long)]
     json: bool,
@@ -64,23 +67,22 @@ struct Figures {
     counts: Counts,
     faults: BTreeMap<&'static str, u64>,
     longest_unavailability_ms: u64,
-    longest_unavailability_during: String,
+    longest_unavailability_after: String,
     violations: Vec<String>,
 }
 
 pub(crate) fn run(args: Args) -> Fallible {
     let binary = args.choice.binary()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let folder = tempfile::tempdir().doing("making a temporary folder")?;
-    let outcome = runtime.doing("starting the runtime")?.block_on(interruptible(
-        &args,
-        &binary,
-        folder.path(),
-    ));
+    let temporary = tempfile::tempdir().doing("making a temporary folder")?;
+    let folder = args.folder.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let folder = std::path::absolute(&folder).doing("finding the folder")?;
+    let runtime = runtime.doing("starting the runtime")?;
+    let outcome = runtime.block_on(interruptible(&args, &binary, &folder));
     let outcome = outcome.and_then(|figures| tell(&figures, args.json));
     if outcome.is_err() {
-        let kept = folder.keep();
-        eprintln!("the servers' data and what they said are kept in {}", kept.display());
+        let _ = temporary.keep();
+        eprintln!("the servers' data and what they said are kept in {}", folder.display());
     }
     outcome
 }
@@ -140,7 +142,7 @@ async fn hurt(args: &Args, binary: &Path, folder: &Path) -> Fallible<Figures> {
         counts: history.counts(),
         faults,
         longest_unavailability_ms: silence.as_millis() as u64,
-        longest_unavailability_during: during,
+        longest_unavailability_after: during,
         violations: history.violations(),
     })
 }
@@ -191,8 +193,8 @@ fn tell(figures: &Figures, json: bool) -> Fallible {
         );
         println!("{total} faults: {}", kinds.join(", "));
         println!(
-            "longest time without an acknowledged write: {} ms, during: {}",
-            figures.longest_unavailability_ms, figures.longest_unavailability_during
+            "longest time without an acknowledged write: {} ms, at or after: {}",
+            figures.longest_unavailability_ms, figures.longest_unavailability_after
         );
         println!("violations: {}", violations.len());
     }

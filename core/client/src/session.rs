@@ -18,6 +18,7 @@ use crate::{Error, ErrorCode, Request, Response, SessionState, SessionToken, hos
 
 mod backoff;
 mod connection;
+mod search;
 
 use backoff::Backoff;
 use connection::{Connection, Lost};
@@ -42,6 +43,8 @@ pub(crate) struct Session {
     auth_failure: Option<String>,
     /// Room for calls on their way, kept for its capacity.
     calls: Vec<Call>,
+    /// The session is of a read-only server, and no other one knows it.
+    provisional: bool,
 }
 
 /// How an attempt to connect ended.
@@ -69,6 +72,7 @@ impl Session {
             closers: Vec::new(),
             auth_failure: None,
             calls: Vec::new(),
+            provisional: false,
         }
     }
 
@@ -115,7 +119,7 @@ impl Session {
                 Attempt::Served(stream, input) => {
                     backoff.reset();
                     let mut connection = Connection::new(stream, input, InFlight::new());
-                    match self.serve(&mut connection).await {
+                    match self.serve_best(&mut connection).await {
                         Lost::Closed => {
                             self.fail(&mut connection, Some(SessionState::Closed));
                             return SessionState::Closed;
@@ -147,7 +151,8 @@ impl Session {
     async fn unless_over<T>(&mut self, work: impl AsyncFnOnce(&mut Session) -> T) -> Option<T> {
         let shared = self.shared.clone();
         // As ZooKeeper's client does: the server may have been slow to notice.
-        let expires = shared.token().map(|_| shared.last_contact() + shared.timeout() * 4 / 3);
+        let token = shared.token().filter(|_| !self.provisional);
+        let expires = token.map(|_| shared.last_contact() + shared.timeout() * 4 / 3);
         let work = pin!(work(self));
         tokio::select! {
             biased;
@@ -189,7 +194,7 @@ impl Session {
             Stream::connect(address, shared.connector.as_ref(), shared.options.world.as_deref())
                 .await?;
         let mut input = BytesMut::new();
-        let token = shared.token();
+        let token = shared.token().filter(|_| !self.provisional);
         let wanted = shared.options.session_timeout.as_millis();
         let request = ConnectRequest {
             protocol_version: 0,
@@ -214,6 +219,8 @@ impl Session {
         password[..length].copy_from_slice(&given[..length]);
         let token = SessionToken { id: response.session_id, password };
         let timeout = Duration::from_millis(u64::from(response.timeout_ms.unsigned_abs()));
+        let is_read_only = response.read_only == Some(true);
+        self.provisional = is_read_only && request.session_id == 0;
         shared.set_session(token, timeout);
         shared.touch(sent_at);
         if let Some(sasl) = &shared.options.sasl {
@@ -224,11 +231,29 @@ impl Session {
                 Err(sasl::Failure::Refused(reason)) => return Ok(Attempt::AuthFailed(reason)),
             }
         }
-        shared.set_state(match response.read_only {
-            Some(true) => SessionState::ReadOnly,
-            _ => SessionState::Connected,
+        shared.set_state(match is_read_only {
+            true => SessionState::ReadOnly,
+            false => SessionState::Connected,
         });
         Ok(Attempt::Served(stream, input))
+    }
+
+    /// Serves a connection until it ends, or until there is a better server than a read-only one.
+    async fn serve_best(&mut self, connection: &mut Connection) -> Lost {
+        let shared = self.shared.clone();
+        if *shared.state.borrow() != SessionState::ReadOnly {
+            return self.serve(connection).await;
+        }
+        let count = shared.hosts.addresses.len();
+        let current = (self.next_host + count - 1) % count;
+        tokio::select! {
+            biased;
+            lost = self.serve(connection) => lost,
+            found = search::writable(&shared, current) => {
+                self.next_host = found;
+                Lost::Broken("a server was found that takes writes".to_owned())
+            }
+        }
     }
 
     /// What a new connection is told before anything else: credentials and watches.

@@ -62,7 +62,6 @@ pub(crate) async fn run(
     let mut done = BTreeMap::new();
     let started = Instant::now();
     while Instant::now() < until && history.violations().is_empty() {
-        history.trouble("nothing");
         tokio::time::sleep(random.between(500, 3000)).await;
         let (kind, name) = choose(random);
         let seconds = started.elapsed().as_secs();
@@ -73,7 +72,6 @@ pub(crate) async fn run(
         fleet.serving(SERVING_WITHIN).await?;
         *done.entry(name).or_insert(0) += 1;
     }
-    history.trouble("nothing");
     match fleet.ended() {
         Some((node, why)) => Err(Fault::new(format!("server {} ended by itself: {why}", node + 1))),
         None => Ok(done),

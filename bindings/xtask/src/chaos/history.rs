@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// A silence that is told at once.
+const TOLD: Duration = Duration::from_secs(3);
 /// Violations that are kept; the first says the most.
 const KEPT: usize = 20;
 
@@ -124,6 +126,10 @@ impl Inner {
     fn acknowledge(&mut self) {
         let now = Instant::now();
         let silence = now.duration_since(self.last_write);
+        if silence > TOLD {
+            let millis = silence.as_millis();
+            eprintln!("no write was acknowledged for {millis} ms, at or after: {}", self.trouble);
+        }
         if silence > self.longest.0 {
             self.longest = (silence, self.trouble.clone());
         }
@@ -160,7 +166,7 @@ impl History {
         add(&mut self.lock().counts);
     }
 
-    /// What is being done to the servers, for the longest silence.
+    /// What is done to the servers from now on; a long silence is told with the last of it.
     pub(crate) fn trouble(&self, what: &str) {
         what.clone_into(&mut self.lock().trouble);
     }

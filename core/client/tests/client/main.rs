@@ -3,6 +3,7 @@
 mod operations;
 mod order;
 mod proxy;
+mod read_only;
 mod reconnection;
 mod recorder;
 mod refusals;
