@@ -5,6 +5,7 @@
 //! both sides take their certificates from.
 
 pub mod acl;
+pub mod configuration;
 pub mod create_mode;
 #[cfg(feature = "security")]
 pub mod digest_md5;
@@ -21,6 +22,7 @@ pub mod records;
 pub mod stat;
 
 pub use acl::{Acl, Id, Perms};
+pub use configuration::{Configuration, Member};
 pub use create_mode::CreateMode;
 pub use error::ErrorCode;
 pub use event::{EventType, KeeperState, WatcherEvent};

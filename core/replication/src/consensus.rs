@@ -93,6 +93,12 @@ pub trait Consensus {
     /// The snapshot that a message to this peer announced has arrived there, or has not.
     fn report_snapshot(&mut self, peer: NodeId, arrived: bool);
 
+    /// On a leader: whether this peer was heard of lately and has everything that is decided.
+    fn has_caught_up(&self, peer: NodeId) -> bool;
+
+    /// On a leader: whether a change of members is under way.
+    fn is_changing(&self) -> bool;
+
     /// Asks the leader to hand over to this peer; no effect when it cannot.
     fn transfer_leader(&mut self, to: NodeId);
 }
@@ -120,8 +126,9 @@ pub struct Committed {
     pub index: u64,
     /// Term in which a leader wrote it.
     pub term: u64,
-    /// What was proposed. Empty for entries of consensus itself (a leader's first entry, a
-    /// change of members); those take their place in the log but mean nothing to the state.
+    /// What was proposed. Empty for entries of consensus itself (a leader's first entry, the end
+    /// of a joint change); those take their place in the log but mean nothing to the state. Of a
+    /// change of members it is the [`data`](crate::MembershipChange::data) that came with it.
     pub data: Bytes,
     /// The members from here on, when this entry changed them.
     pub membership: Option<Membership>,

@@ -76,6 +76,8 @@ pub struct MembershipChange {
     /// The single steps; more than one voter step makes the change a joint one, which ends by
     /// itself.
     pub steps: Vec<MembershipStep>,
+    /// What the state is to apply at the same place of the log; may be empty.
+    pub data: Bytes,
 }
 
 /// One step of a change.

@@ -165,7 +165,10 @@ mod tests {
         message.context = Bytes::from_static(b"context");
         let data = Bytes::from_static(b"data");
         let normal = Entry { index: 5, term: 7, data, ..Entry::default() };
-        let change = MembershipChange { steps: vec![MembershipStep::AddVoter(3)] };
+        let change = MembershipChange {
+            steps: vec![MembershipStep::AddVoter(3)],
+            data: Bytes::from_static(b"with it"),
+        };
         let mut members = Entry { index: 6, term: 7, ..Entry::default() };
         members.set_entry_type(EntryType::EntryConfChangeV2);
         members.data = translate::change_bytes(&change).unwrap();

@@ -206,31 +206,37 @@ impl<L: LogStore> RaftNode<L> {
             self.delivered = index;
             let is_change = entry.get_entry_type() == EntryType::EntryConfChangeV2;
             // What was applied before the last stop is in the saved members already.
-            if is_change && index > self.membership_index {
-                let members = self.change_members(&entry)?;
-                out.push(Committed { index, term, data: Bytes::new(), membership: Some(members) });
+            if !is_change {
+                out.push(Committed { index, term, data: entry.data, membership: None });
                 continue;
             }
-            let data = if is_change { Bytes::new() } else { entry.data };
-            out.push(Committed { index, term, data, membership: None });
+            let change = translate::change_of(&entry).map_err(|error| self.fatal(error))?;
+            let membership = match index > self.membership_index {
+                true => Some(self.change_members(index, &change)?),
+                false => None,
+            };
+            out.push(Committed { index, term, data: change.data, membership });
         }
         Ok(())
     }
 
-    fn change_members(&mut self, entry: &Entry) -> Result<Membership, Error> {
-        let change = translate::change_of(entry).map_err(|error| self.fatal(error))?;
-        let members = match self.raw.apply_conf_change(&translate::change_in(&change)) {
+    fn change_members(
+        &mut self,
+        index: u64,
+        change: &MembershipChange,
+    ) -> Result<Membership, Error> {
+        let members = match self.raw.apply_conf_change(&translate::change_in(change)) {
             Ok(state) => translate::members_out(&state),
             Err(error) => {
                 // Every server comes to the same end here, so the change has no effect.
-                tracing::warn!(%error, index = entry.index, "change of members refused");
+                tracing::warn!(%error, index, "change of members refused");
                 self.membership.clone()
             }
         };
-        let saved = self.tail().store.save_membership(entry.index, &members);
+        let saved = self.tail().store.save_membership(index, &members);
         saved.map_err(|error| self.fatal(error))?;
         self.membership = members.clone();
-        self.membership_index = entry.index;
+        self.membership_index = index;
         Ok(members)
     }
 
@@ -333,6 +339,16 @@ impl<L: LogStore> Consensus for RaftNode<L> {
             Ok(()) | Err(raft::Error::StepPeerNotFound) => Ok(()),
             Err(error) => Err(self.raft_error(error)),
         }
+    }
+
+    fn has_caught_up(&self, peer: NodeId) -> bool {
+        let progress = self.raw.raft.prs().get(peer);
+        let committed = self.raw.raft.raft_log.committed;
+        progress.is_some_and(|progress| progress.recent_active && progress.matched >= committed)
+    }
+
+    fn is_changing(&self) -> bool {
+        self.raw.raft.has_pending_conf() || !self.membership.voters_outgoing.is_empty()
     }
 
     fn tick(&mut self) {

@@ -10,6 +10,11 @@ use raft::eraftpb::{
 use crate::store::{EntryKind, LogEntry, SnapshotMeta, StoreError};
 use crate::{Membership, MembershipChange, MembershipStep};
 
+/// First byte of a change of members in our own form.
+const CHANGE_FORMAT: u8 = 2;
+/// Of changes that carry nothing for the state. They are still read.
+const CHANGE_FORMAT_WITHOUT_DATA: u8 = 1;
+
 pub(crate) fn members_in(members: &Membership) -> ConfState {
     let mut state = ConfState::default();
     state.set_voters(members.voters.clone());
@@ -33,6 +38,7 @@ pub(crate) fn members_out(state: &ConfState) -> Membership {
 pub(crate) fn change_in(change: &MembershipChange) -> ConfChangeV2 {
     let mut out = ConfChangeV2::default();
     out.set_transition(ConfChangeTransition::Auto);
+    out.set_context(change.data.clone());
     for step in &change.steps {
         let (kind, id) = match *step {
             MembershipStep::AddVoter(id) => (ConfChangeType::AddNode, id),
@@ -66,7 +72,7 @@ pub(crate) fn change_of(entry: &Entry) -> Result<MembershipChange, StoreError> {
             ConfChangeType::RemoveNode => MembershipStep::Remove(single.node_id),
         })
         .collect();
-    Ok(MembershipChange { steps })
+    Ok(MembershipChange { steps, data: parsed.take_context() })
 }
 
 /// An entry as it goes to the disk and to peers: a change of members in our own form.
@@ -100,7 +106,9 @@ pub(crate) fn entry_in(entry: LogEntry) -> Result<Entry, StoreError> {
 
 fn encode_change(change: &MembershipChange) -> Bytes {
     let mut out = BytesMut::new();
-    out.put_u8(1);
+    out.put_u8(CHANGE_FORMAT);
+    out.put_u32_le(change.data.len() as u32);
+    out.put_slice(&change.data);
     for step in &change.steps {
         let (kind, id) = match *step {
             MembershipStep::AddVoter(id) => (1, id),
@@ -114,9 +122,16 @@ fn encode_change(change: &MembershipChange) -> Bytes {
 }
 
 fn decode_change(mut bytes: &[u8]) -> Option<MembershipChange> {
-    if bytes.try_get_u8().ok()? != 1 {
-        return None;
-    }
+    let data = match bytes.try_get_u8().ok()? {
+        CHANGE_FORMAT_WITHOUT_DATA => Bytes::new(),
+        CHANGE_FORMAT => {
+            let length = bytes.try_get_u32_le().ok()? as usize;
+            let (data, rest) = bytes.split_at_checked(length)?;
+            bytes = rest;
+            Bytes::copy_from_slice(data)
+        }
+        _ => return None,
+    };
     let mut steps = Vec::new();
     while bytes.has_remaining() {
         let kind = bytes.try_get_u8().ok()?;
@@ -128,7 +143,7 @@ fn decode_change(mut bytes: &[u8]) -> Option<MembershipChange> {
             _ => return None,
         });
     }
-    Some(MembershipChange { steps })
+    Some(MembershipChange { steps, data })
 }
 
 pub(crate) fn snapshot_in(meta: &SnapshotMeta) -> Snapshot {

@@ -124,7 +124,8 @@ fn one_server_grows_to_three() {
         group.nodes.insert(id, RaftNode::new(&NodeConfig::new(id), log).unwrap());
         let steps = vec![MembershipStep::AddVoter(id)];
         let leader = group.nodes.get_mut(&1).unwrap();
-        leader.propose_membership(&MembershipChange { steps }).unwrap();
+        let data = Bytes::from(format!("with {id}"));
+        leader.propose_membership(&MembershipChange { steps, data }).unwrap();
         group.settle();
         group.tick(3);
     }
@@ -134,6 +135,7 @@ fn one_server_grows_to_three() {
     group.cut_off = Some(3);
     group.propose(1, "two of three").unwrap();
     group.tick(2);
-    assert_eq!(group.data(2), ["alone", "two of three"]);
-    assert_eq!(group.data(1), ["alone", "two of three"]);
+    let whole = ["alone", "with 2", "with 3", "two of three"];
+    assert_eq!(group.data(2), whole);
+    assert_eq!(group.data(1), whole);
 }

@@ -5,6 +5,7 @@ use pinfold_proto::acl::{Acl, Id};
 use pinfold_proto::error::ErrorCode;
 
 use crate::codec::{self, CodecError, Reader};
+use crate::reconfiguration::Reconfiguration;
 
 /// First byte of every encoded entry.
 const FORMAT: u8 = 2;
@@ -81,6 +82,14 @@ pub enum Body {
     Multi(Vec<Op>),
     /// A write that nobody could read, or that is not offered: it fails with this, in its place.
     Void(ErrorCode),
+    /// What `/zookeeper/config` of a new ensemble says. Takes no zxid.
+    Found(String),
+    /// A change of members is asked for; when it is possible, it is pending from then on.
+    Reconfigure(Reconfiguration),
+    /// The pending change takes effect.
+    Activate,
+    /// The pending change is given up, because of this.
+    Abandon(ErrorCode),
 }
 
 /// What kind of create a client asked for: it must agree with the mode flags.
@@ -200,6 +209,19 @@ impl Entry {
                 out.put_u8(6);
                 out.put_i32_le(error.code());
             }
+            Body::Found(text) => {
+                out.put_u8(7);
+                codec::put_text(&mut out, text);
+            }
+            Body::Reconfigure(asked) => {
+                out.put_u8(8);
+                asked.encode(&mut out);
+            }
+            Body::Activate => out.put_u8(9),
+            Body::Abandon(error) => {
+                out.put_u8(10);
+                out.put_i32_le(error.code());
+            }
         }
         out.freeze()
     }
@@ -244,10 +266,11 @@ impl Entry {
                 Body::Multi((0..count).map(|_| Op::decode(&mut input)).collect::<Result<_, _>>()?)
             }
             5 => Body::Attach { password: input.password()?, timeout_ms: input.i32()? },
-            6 => {
-                let error = ErrorCode::from_i32(input.i32()?);
-                Body::Void(error.ok_or_else(|| input.invalid("the entry's error"))?)
-            }
+            6 => Body::Void(error_code(&mut input)?),
+            7 => Body::Found(input.text()?),
+            8 => Body::Reconfigure(Reconfiguration::decode(&mut input)?),
+            9 => Body::Activate,
+            10 => Body::Abandon(error_code(&mut input)?),
             _ => return Err(input.invalid("the entry's kind")),
         };
         if !input.is_empty() {
@@ -255,6 +278,11 @@ impl Entry {
         }
         Ok(Entry { time_ms, origin, session_id, attachment, enforce_quota, cxid, auth, body })
     }
+}
+
+fn error_code(input: &mut Reader<'_>) -> Result<ErrorCode, CodecError> {
+    let error = ErrorCode::from_i32(input.i32()?);
+    error.ok_or_else(|| input.invalid("the entry's error"))
 }
 
 /// What every entry begins with: its format, its time and its origin.

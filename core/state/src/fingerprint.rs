@@ -10,6 +10,8 @@
 
 use std::sync::Arc;
 
+use pinfold_proto::Configuration;
+
 use crate::acl::AclList;
 use crate::node::Node;
 use crate::session::Session;
@@ -133,7 +135,13 @@ pub(crate) fn session(id: i64, session: &Session) -> u64 {
     mixer.number(session.timeout_ms as u32 as u64).number(u64::from(session.attachment)).finish()
 }
 
+/// The hash of a change of members that is on its way.
+pub(crate) fn pending(configuration: Option<&Configuration>) -> u64 {
+    configuration.map_or(0, |next| Mixer(KEY).number(6).bytes(next.to_string().as_bytes()).finish())
+}
+
 /// The number of a state with these sums.
-pub(crate) fn whole(tree: u64, sessions: u64, last_zxid: i64) -> u64 {
-    Mixer(KEY).number(5).number(tree).number(sessions).number(last_zxid as u64).finish()
+pub(crate) fn whole(tree: u64, sessions: u64, last_zxid: i64, pending: u64) -> u64 {
+    let mixer = Mixer(KEY).number(5).number(tree).number(sessions);
+    mixer.number(last_zxid as u64).number(pending).finish()
 }

@@ -16,6 +16,7 @@ mod node;
 mod principal;
 mod quota;
 mod read;
+mod reconfiguration;
 mod session;
 mod snapshot;
 mod tree;
@@ -28,5 +29,6 @@ pub use machine::{Applied, OpOutcome, Outcome, StateMachine, TreeEvent, TreeEven
 pub use node::{CONTAINER_OWNER, Node, Owner, TTL_MAX_MS};
 pub use quota::Exceeded;
 pub use read::DataAndStat;
+pub use reconfiguration::Reconfiguration;
 pub use session::{Session, SessionTable};
 pub use snapshot::Snapshot;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use pinfold_proto::Configuration;
 use pinfold_proto::error::ErrorCode;
 use pinfold_proto::stat::Stat;
 
@@ -50,6 +52,10 @@ pub enum Outcome {
         /// Why.
         error: ErrorCode,
     },
+    /// A new ensemble has its first configuration.
+    Founded,
+    /// A change of members is on its way; what came of it follows later.
+    Pending,
     /// The write changed nothing, because of this.
     Failed(ErrorCode),
 }
@@ -70,6 +76,13 @@ pub enum OpOutcome {
     Stat(Stat),
     /// A check passed.
     Checked,
+    /// The ensemble has other members.
+    Configured {
+        /// What `/zookeeper/config` says now.
+        text: Bytes,
+        /// Its Stat.
+        stat: Stat,
+    },
 }
 
 /// One change that watchers may want to hear of.
@@ -107,6 +120,8 @@ pub struct StateMachine {
     pub(crate) acls: AclPool,
     pub(crate) sessions: SessionTable,
     pub(crate) last_zxid: i64,
+    /// The members that are to be.
+    pub(crate) pending: Option<Configuration>,
 }
 
 impl Default for StateMachine {
@@ -130,6 +145,7 @@ impl StateMachine {
             acls: AclPool::default(),
             sessions: SessionTable::default(),
             last_zxid: 0,
+            pending: None,
         }
     }
 
@@ -179,6 +195,12 @@ impl StateMachine {
             },
             Body::Multi(ops) => self.multi(&mut write, ops),
             Body::Void(error) => Outcome::Failed(*error),
+            Body::Found(first) => self.found(first),
+            Body::Reconfigure(asked) => {
+                self.reconfigure(&write, asked).unwrap_or_else(Outcome::Failed)
+            }
+            Body::Activate => self.activate(&mut write),
+            Body::Abandon(why) => self.abandon(*why),
         };
         Applied { zxid: write.zxid, outcome, events: write.events, exceeded: write.exceeded }
     }
@@ -186,7 +208,7 @@ impl StateMachine {
     fn next_zxid(&self, body: &Body) -> i64 {
         match body {
             Body::Epoch => ((self.last_zxid >> 32) + 1) << 32,
-            Body::Attach { .. } => self.last_zxid,
+            Body::Attach { .. } | Body::Found(_) => self.last_zxid,
             // When the low half is used up this carries into the epoch, without an election.
             _ => self.last_zxid + 1,
         }

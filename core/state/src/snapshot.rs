@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use pinfold_proto::Configuration;
 
 use crate::acl::AclList;
 use crate::codec::{self, CodecError, Reader};
@@ -24,6 +25,8 @@ const BLOCK_BYTES: usize = 128 * 1024;
 const HEADER: u8 = 1;
 const SESSIONS: u8 = 2;
 const NODES: u8 = 3;
+/// Only while members change.
+const PENDING: u8 = 4;
 
 /// The state at one point. It is cheap to take, may be sent to another thread, and does not see
 /// what is applied later.
@@ -32,6 +35,7 @@ pub struct Snapshot {
     tree: Frozen,
     sessions: SessionTable,
     last_zxid: i64,
+    pending: Option<Configuration>,
 }
 
 impl StateMachine {
@@ -41,6 +45,7 @@ impl StateMachine {
             tree: self.tree.freeze(),
             sessions: self.sessions.clone(),
             last_zxid: self.last_zxid,
+            pending: self.pending.clone(),
         }
     }
 
@@ -48,7 +53,8 @@ impl StateMachine {
     /// 64 bits. It is kept up to date with every change, and costs nothing to ask for.
     pub fn digest(&self) -> u64 {
         let (tree, sessions) = (self.tree.fingerprint(), self.sessions.fingerprint());
-        fingerprint::whole(tree, sessions, self.last_zxid)
+        let pending = fingerprint::pending(self.pending.as_ref());
+        fingerprint::whole(tree, sessions, self.last_zxid, pending)
     }
 
     /// The same number as [`digest`](Self::digest), made of every node and every session anew.
@@ -59,7 +65,9 @@ impl StateMachine {
             .map(|(path, node)| fingerprint::difference(path, None, Some(&Face::of(node))));
         let tree = nodes.fold(0, u64::wrapping_add);
         let sessions = self.sessions.iter().map(|(id, session)| fingerprint::session(id, session));
-        fingerprint::whole(tree, sessions.fold(0, u64::wrapping_add), self.last_zxid)
+        let sessions = sessions.fold(0, u64::wrapping_add);
+        let pending = fingerprint::pending(self.pending.as_ref());
+        fingerprint::whole(tree, sessions, self.last_zxid, pending)
     }
 
     /// The state that the blocks of a snapshot describe.
@@ -100,7 +108,14 @@ impl Snapshot {
         header.put_i64_le(self.tree.len() as i64);
         let root = self.tree.get(ROOT).map(|(path, node)| (path.clone(), node.clone()));
         let nodes = NodeBlocks { tree: self.tree, root, open: Vec::new(), lists: HashMap::new() };
-        std::iter::once(header.freeze()).chain(session_blocks(&self.sessions)).chain(nodes)
+        let pending = self.pending.map(|next| {
+            let mut block = BytesMut::new();
+            block.put_u8(PENDING);
+            codec::put_text(&mut block, &next.to_string());
+            block.freeze()
+        });
+        let begin = std::iter::once(header.freeze()).chain(pending);
+        begin.chain(session_blocks(&self.sessions)).chain(nodes)
     }
 }
 
@@ -226,6 +241,10 @@ impl Restore {
                     let session = Session { password, timeout_ms, attachment };
                     machine.sessions.open(id, session);
                 }
+            }
+            PENDING => {
+                let next = Configuration::parse(&input.text()?);
+                machine.pending = Some(next.map_err(|_| input.invalid("the members to be"))?);
             }
             NODES => {
                 while !input.is_empty() {

@@ -79,7 +79,11 @@ pub(crate) async fn form(
                 }
                 Ok(other) => tracing::warn!(peer = peer.id, ?other, "an answer that fits nothing"),
                 Err(error) if told.insert(peer.id) => {
-                    tracing::info!("waiting for server {} at {peer}: {error}", peer.id);
+                    tracing::info!(
+                        "waiting for server {} at {}: {error}",
+                        peer.id,
+                        peer.peer_address()
+                    );
                 }
                 Err(_) => {}
             }

@@ -96,7 +96,8 @@ impl Keeper {
                     }
                     let text = error.to_string();
                     if text != last_error {
-                        tracing::info!(peer = self.peer.id, "no link to {}: {text}", self.peer);
+                        let address = self.peer.peer_address();
+                        tracing::info!(peer = self.peer.id, "no link to {address}: {text}");
                         last_error = text;
                     }
                     self.drop_waiting();
