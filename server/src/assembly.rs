@@ -59,7 +59,7 @@ impl Site {
             pipeline: sender.clone(),
             environment: environment.clone(),
         });
-        if config.ensemble.has_peers() {
+        if config.is_distributed() {
             let member = config.ensemble.member(id);
             let address = member.map(Member::peer_address).unwrap_or_default();
             let listener = environment.bind(&address)?;

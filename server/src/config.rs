@@ -65,6 +65,10 @@ pub struct Config {
     pub collect_per_minute: u32,
     /// Milliseconds after which a container goes that never had a child; 0 for never.
     pub unused_after_ms: i64,
+    /// Whether clients may change the ensemble's members (`reconfigEnabled`).
+    pub reconfig_enabled: bool,
+    /// Whether a server that is named alone runs without an ensemble (`standaloneEnabled`).
+    pub standalone_enabled: bool,
     /// The servers of the ensemble, if there is one.
     pub ensemble: Ensemble,
 }
@@ -92,6 +96,8 @@ impl Default for Config {
             collect_interval: Duration::from_secs(60),
             collect_per_minute: 10_000,
             unused_after_ms: 0,
+            reconfig_enabled: false,
+            standalone_enabled: true,
             ensemble: Ensemble::default(),
         }
     }
@@ -155,9 +161,15 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether this is a server of an ensemble, be it the only one so far.
+    pub fn is_distributed(&self) -> bool {
+        let is_named = self.ensemble.members().next().is_some();
+        self.ensemble.has_peers() || is_named && !self.standalone_enabled
+    }
+
     /// Where the `server.N` line of this server lets clients in.
     fn own_client_address(&self, fs: &dyn FileSystem) -> Result<Option<String>, ServerError> {
-        if !self.ensemble.has_peers() {
+        if !self.is_distributed() {
             return Ok(None);
         }
         let own = self.ensemble.member(self.ensemble.own_id(fs, &self.data_dir)?);
@@ -228,6 +240,8 @@ impl Config {
             }
             "snapCount" => self.snapshot_every = setting.number()?,
             "extendedTypesEnabled" => self.extended_types = setting.is_true(),
+            "reconfigEnabled" => self.reconfig_enabled = setting.is_true(),
+            "standaloneEnabled" => self.standalone_enabled = setting.is_true(),
             "znode.container.checkIntervalMs" => {
                 self.collect_interval = Duration::from_millis(setting.number()?);
             }

@@ -292,8 +292,11 @@ pub(crate) async fn converse<R, W>(
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let decoder =
-        Decoder { ttl_enabled: shared.config.extended_types, schemes: shared.gate.schemes };
+    let decoder = Decoder {
+        ttl_enabled: shared.config.extended_types,
+        reconfig_enabled: shared.config.reconfig_enabled,
+        schemes: shared.gate.schemes,
+    };
     let input = Input {
         socket: input,
         buffer: BytesMut::with_capacity(4096),

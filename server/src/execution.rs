@@ -184,6 +184,8 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             owner.finish(&shared, Some(answer), Instant::now());
             held.into_iter().for_each(|submission| self.submit(submission));
         }
+        let released = self.syncs.take_released();
+        released.into_iter().for_each(|submission| self.submit(submission));
     }
 
     /// What the state says to a handshake.
@@ -225,6 +227,32 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         after.flush.insert(connection.id, connection);
     }
 
+    /// Who gets to hear of the entry now. Who asked for a change of members hears of its end.
+    fn owner_of(&mut self, body: &Body, outcome: &Outcome, owner: Option<Owner>) -> Option<Owner> {
+        self.members_changed |= matches!(
+            body,
+            Body::Found(_) | Body::Reconfigure(_) | Body::Activate { .. } | Body::Abandon { .. }
+        );
+        match (body, owner) {
+            (Body::Reconfigure(_), Some(Owner::Request { submission, form })) => {
+                if *outcome == Outcome::Pending {
+                    self.reconfiguring = Some((submission, form));
+                    return None;
+                }
+                self.syncs.release(submission.connection.id);
+                Some(Owner::Request { submission, form })
+            }
+            (Body::Activate { .. } | Body::Abandon { .. }, _)
+                if *outcome != Outcome::Failed(ErrorCode::RuntimeInconsistency) =>
+            {
+                let (submission, form) = self.reconfiguring.take()?;
+                self.syncs.release(submission.connection.id);
+                Some(Owner::Request { submission, form })
+            }
+            (_, owner) => owner,
+        }
+    }
+
     fn conclude(
         &mut self,
         entry: &Entry,
@@ -247,7 +275,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             }
             _ => None,
         };
-        match owner {
+        match self.owner_of(&entry.body, &applied.outcome, owner) {
             Some(Owner::Request { submission, form }) => {
                 let (xid, zxid, outcome) = (submission.xid, applied.zxid, &applied.outcome);
                 let write = |out: &mut _| reply::outcome(out, xid, zxid, &form, outcome);

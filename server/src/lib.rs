@@ -28,6 +28,7 @@ mod pipeline;
 #[doc(hidden)]
 pub mod probe;
 mod reader;
+mod reconfiguration;
 mod reply;
 mod request;
 mod roles;

@@ -39,6 +39,9 @@ pub(crate) trait Courier: Send {
 
     /// Sends a message of consensus, behind the snapshot that it announces if it does.
     fn carry(&mut self, outgoing: Outgoing);
+
+    /// These are the servers from now on: the others are forgotten, and new ones have a way.
+    fn know(&mut self, members: &BTreeMap<NodeId, Member>);
 }
 
 /// The links of one server.
@@ -71,14 +74,6 @@ impl Links {
         pipeline: &UnboundedSender<Message>,
         environment: &Environment,
     ) -> Links {
-        let ensemble = &config.ensemble;
-        let others = ensemble.members().filter(|member| member.id != id);
-        let link = |peer: &Member| {
-            let hello = Hello { cluster, from: id, to: peer.id };
-            (peer.id, Link::keep(hello, peer.clone(), pipeline.clone(), environment.clone()))
-        };
-        let links = others.map(link).collect();
-        let peers = ensemble.members().map(|member| (member.id, member.clone())).collect();
         let (snapshots, pipeline) = (snapshots.clone(), pipeline.clone());
         let runtime = Handle::current();
         let environment = environment.clone();
@@ -86,18 +81,27 @@ impl Links {
         let freight = Freight {
             cluster,
             id,
-            peers,
+            peers: BTreeMap::new(),
             snapshots,
             pipeline,
             environment,
             runtime,
             bytes_per_second,
         };
-        Links { links, freight: Some(freight) }
+        let mut links = Links { links: BTreeMap::new(), freight: Some(freight) };
+        links.know(&config.ensemble.configuration().members);
+        links
     }
 }
 
 impl Freight {
+    /// A way to another server, kept up from now on.
+    fn link(&self, peer: &Member) -> Link {
+        let _guard = self.runtime.enter();
+        let hello = Hello { cluster: self.cluster, from: self.id, to: peer.id };
+        Link::keep(hello, peer.clone(), self.pipeline.clone(), self.environment.clone())
+    }
+
     /// Sends a snapshot in the background; the pipeline is told what came of it.
     fn send(&self, to: NodeId, meta: SnapshotMeta, announcement: Bytes) {
         let hello = Hello { cluster: self.cluster, from: self.id, to };
@@ -130,5 +134,15 @@ impl Courier for Links {
             (Some(meta), Some(freight)) => freight.send(outgoing.to, meta, outgoing.bytes),
             _ => self.send(outgoing.to, Frame::Raft(outgoing.bytes)),
         }
+    }
+
+    fn know(&mut self, members: &BTreeMap<NodeId, Member>) {
+        let Some(freight) = &mut self.freight else { return };
+        let is_same = |id: &NodeId| freight.peers.get(id) == members.get(id);
+        self.links.retain(|id, _| is_same(id));
+        for (id, peer) in members.iter().filter(|(id, _)| **id != freight.id) {
+            self.links.entry(*id).or_insert_with(|| freight.link(peer));
+        }
+        freight.peers = members.clone();
     }
 }

@@ -140,6 +140,10 @@ pub(crate) struct Pipeline<C: Consensus, P: Courier> {
     pub(crate) membership: Membership,
     next_session: i64,
     pub(crate) syncs: Syncs,
+    /// A client's change of members that is pending, until it is answered.
+    pub(crate) reconfiguring: Option<(Submission, Form)>,
+    /// The members are, or are to be, others than the courier knows.
+    pub(crate) members_changed: bool,
     pub(crate) digests: Digests,
     /// Of the last entry of this server that somebody waits for.
     pub(crate) origin: Origin,
@@ -194,6 +198,8 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             membership,
             next_session,
             syncs: Syncs::new(server),
+            reconfiguring: None,
+            members_changed: true,
             digests,
             origin: Origin { server, sequence: 0 },
             last_time_ms: 0,
@@ -282,6 +288,10 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             Ordered::Write { op, code } => (Body::Request(op), Form::Op(code)),
             Ordered::Multi { ops, codes } => (Body::Multi(ops), Form::Multi(codes)),
             Ordered::Void { error, code } => (Body::Void(error), Form::Op(code)),
+            Ordered::Reconfigure(asked) => {
+                self.syncs.hold(submission.connection.id);
+                (Body::Reconfigure(asked), Form::Op(OpCode::Reconfig))
+            }
             Ordered::Close => (Body::CloseSession, Form::Header),
             ordered @ (Ordered::Read(_) | Ordered::Refuse(_) | Ordered::RefuseSasl(_)) => {
                 submission.ordered = ordered;
@@ -411,6 +421,8 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         // missed: their clients ask again over new connections.
         self.origin.server = self.shared.environment.random()?;
         self.waiting.clear();
+        self.reconfiguring = None;
+        self.members_changed = true;
         self.arrived.clear();
         self.outgoing.clear();
         lock(&self.shared.connections).values().for_each(|connection| connection.kill());
@@ -461,6 +473,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             }
             self.apply_committed()?;
             self.settle_syncs();
+            self.know_members()?;
             let is_done = self.arrived.is_empty() && self.outgoing.is_empty();
             if is_done && (self.proposals.is_empty() || self.consensus.is_busy()) {
                 return Ok(());

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use pinfold_proto::records::{
-    ConnectResponse, Create2Response, CreateResponse, ReplyHeader, SetSaslResponse, StatResponse,
-    SyncRequest,
+    ConnectResponse, Create2Response, CreateResponse, GetDataResponse, ReplyHeader,
+    SetSaslResponse, StatResponse, SyncRequest,
 };
 use pinfold_proto::{
     ErrorCode, EventType, MultiOpResult, MultiResponse, OpCode, Stat, WatcherEvent,
@@ -92,6 +92,10 @@ fn put_done(out: &mut BytesMut, code: OpCode, done: &OpOutcome) {
             jute::write(out, &Create2Response { path: path.to_string(), stat: *stat });
         }
         OpOutcome::Stat(stat) => jute::write(out, &StatResponse { stat: *stat }),
+        OpOutcome::Configured { text, stat } => {
+            let data = Some(text.clone());
+            jute::write(out, &GetDataResponse { data, stat: *stat });
+        }
         OpOutcome::Deleted | OpOutcome::Checked => {}
     }
 }
@@ -107,7 +111,8 @@ fn part(code: OpCode, done: &OpOutcome) -> MultiOpResult {
         }
         OpOutcome::Deleted => MultiOpResult::Delete,
         OpOutcome::Stat(stat) => MultiOpResult::SetData(StatResponse { stat: *stat }),
-        OpOutcome::Checked => MultiOpResult::Check,
+        // No part of a multi changes the members.
+        OpOutcome::Checked | OpOutcome::Configured { .. } => MultiOpResult::Check,
     }
 }
 

@@ -13,7 +13,7 @@ use pinfold_proto::{
     AddWatchMode, CreateMode, DecodeError, ErrorCode, MultiOp, MultiRequest, OpCode, WatcherType,
     XID_PING,
 };
-use pinfold_state::{CreateKind, Op};
+use pinfold_state::{CreateKind, Op, Reconfiguration};
 use serde::de::DeserializeOwned;
 
 use crate::gate::Schemes;
@@ -102,6 +102,8 @@ pub(crate) enum Ordered {
     Write { op: Op, code: OpCode },
     /// A multi, with the operation of each part.
     Multi { ops: Vec<Op>, codes: Vec<OpCode> },
+    /// A change of the ensemble's members.
+    Reconfigure(Reconfiguration),
     /// What cannot be done, but takes its place among the writes, as in ZooKeeper.
     Void { error: ErrorCode, code: OpCode },
     /// Answered when everything acknowledged before it has been applied here.
@@ -120,6 +122,8 @@ pub(crate) enum Ordered {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decoder {
     pub(crate) ttl_enabled: bool,
+    /// Whether clients may change the ensemble's members.
+    pub(crate) reconfig_enabled: bool,
     /// Which schemes ACLs may have.
     pub(crate) schemes: Schemes,
 }
@@ -177,8 +181,17 @@ impl Decoder {
             }
             OpCode::Ping => Local(Read::Ping),
             OpCode::Reconfig => {
-                read::<ReconfigRequest>(body)?;
-                void(ErrorCode::ReconfigDisabled, code)
+                let ReconfigRequest { joining, leaving, members, config_version: version } =
+                    read(body)?;
+                match self.reconfig_enabled {
+                    true => Order(Ordered::Reconfigure(Reconfiguration {
+                        joining,
+                        leaving,
+                        members,
+                        version,
+                    })),
+                    false => void(ErrorCode::ReconfigDisabled, code),
+                }
             }
             OpCode::Exists
             | OpCode::GetData

@@ -29,6 +29,8 @@ pub(crate) struct Timetable {
     campaign: Option<Instant>,
     /// Since when no leader is known.
     leaderless: Option<Instant>,
+    /// Since when this leader works at the change of members that is pending.
+    pub(crate) changing: Option<Instant>,
     /// Clients that were heard after this, in milliseconds since the start, are to be told.
     told_ms: i64,
 }
@@ -41,6 +43,7 @@ impl Timetable {
             collection: now + collection,
             campaign: None,
             leaderless: Some(now),
+            changing: None,
             told_ms: 0,
         }
     }
@@ -60,6 +63,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             self.times.tick = now + self.tick_interval();
             self.consensus.tick();
             self.watch_leader(now);
+            self.change_members(now)?;
         }
         if self.times.campaign.is_some_and(|at| now >= at) {
             self.times.campaign = None;

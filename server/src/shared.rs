@@ -103,7 +103,7 @@ impl Shared {
         match *lock(&self.standing) {
             Standing::Nobody => None,
             Standing::ReadOnly => Some("read-only"),
-            Standing::Serving(_) if !self.config.ensemble.has_peers() => Some("standalone"),
+            Standing::Serving(_) if !self.config.is_distributed() => Some("standalone"),
             Standing::Serving(Role::Leader) => Some("leader"),
             Standing::Serving(Role::Follower { .. } | Role::Candidate) => Some("follower"),
         }
@@ -127,7 +127,7 @@ impl Shared {
 
     /// There is no leader: clients get reads at most. False when that is so already.
     pub(crate) fn stop_serving(&self) -> bool {
-        let next = match self.config.read_only && self.config.ensemble.has_peers() {
+        let next = match self.config.read_only && self.config.is_distributed() {
             true => Standing::ReadOnly,
             false => Standing::Nobody,
         };

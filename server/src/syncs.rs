@@ -36,12 +36,21 @@ pub(crate) struct Syncs {
     ready: Vec<(SyncId, Submission)>,
     /// What came behind a sync on its connection.
     held: HashMap<u64, VecDeque<Submission>>,
+    /// Connections that nothing holds up any more.
+    released: Vec<u64>,
 }
 
 impl Syncs {
     /// `server` is a number that no other server has.
     pub(crate) fn new(server: u64) -> Syncs {
-        Syncs { server, last: 0, indexes: BTreeMap::new(), ready: Vec::new(), held: HashMap::new() }
+        Syncs {
+            server,
+            last: 0,
+            indexes: BTreeMap::new(),
+            ready: Vec::new(),
+            held: HashMap::new(),
+            released: Vec::new(),
+        }
     }
 
     /// A sync begins. What comes over its connection from now on is held.
@@ -50,6 +59,22 @@ impl Syncs {
         self.indexes.insert(self.last, None);
         self.held.entry(connection).or_default();
         SyncId { server: self.server, number: self.last }
+    }
+
+    /// What comes over the connection from now on is held until its release.
+    pub(crate) fn hold(&mut self, connection: u64) {
+        self.held.entry(connection).or_default();
+    }
+
+    /// What was held may go on, when [`take_released`](Self::take_released) is next asked.
+    pub(crate) fn release(&mut self, connection: u64) {
+        self.released.push(connection);
+    }
+
+    /// What came behind something that has been answered meanwhile.
+    pub(crate) fn take_released(&mut self) -> Vec<Submission> {
+        let released = std::mem::take(&mut self.released);
+        released.iter().filter_map(|connection| self.held.remove(connection)).flatten().collect()
     }
 
     /// Gives back what is not to be held.

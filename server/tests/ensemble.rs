@@ -1,111 +1,18 @@
 //! Three servers as one: whichever of them a client asks, and whichever of them goes down.
 
+mod cluster;
 mod wire;
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 
 use bytes::Bytes;
+use cluster::Ensemble;
 use pinfold_proto::records::{ConnectRequest, SyncRequest};
 use pinfold_proto::{ErrorCode, OpCode};
-use pinfold_server::{Config, Server, ServerError};
+use pinfold_server::{Server, ServerError};
 use pinfold_storage::{DataDir, OsFileSystem};
-use tempfile::TempDir;
 use wire::{Wire, handshake, set};
-
-/// A port that nobody listens on, below those that the system deals out to clients, so that only
-/// another test of this kind could take it before it is used.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = (std::process::id() as u16).rotate_left(7);
-    loop {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(start);
-        let port = 20_000 + number % 12_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
-struct Ensemble {
-    texts: Vec<String>,
-    servers: Vec<Option<Server>>,
-    // After the servers, so that they are gone before their directories are.
-    folders: Vec<TempDir>,
-}
-
-impl Ensemble {
-    fn of(count: usize) -> Ensemble {
-        Ensemble::with(count, "")
-    }
-
-    fn with(count: usize, settings: &str) -> Ensemble {
-        let lines: String = (1..=count)
-            .map(|id| {
-                let (peer, client) = (free_port(), free_port());
-                format!("server.{id}=127.0.0.1:{peer}:0;127.0.0.1:{client}\n")
-            })
-            .collect();
-        let folders: Vec<TempDir> = (0..count).map(|_| tempfile::tempdir().unwrap()).collect();
-        let texts = folders.iter().enumerate().map(|(index, folder)| {
-            std::fs::write(folder.path().join("myid"), format!("{}\n", index + 1)).unwrap();
-            format!("dataDir={}\ntickTime=500\n{settings}{lines}", folder.path().display())
-        });
-        let texts: Vec<String> = texts.collect();
-        let mut ensemble = Ensemble { texts, servers: Vec::new(), folders };
-        let started: Vec<_> = (0..count)
-            .map(|index| ensemble.config(index))
-            .map(|config| std::thread::spawn(|| Server::builder().config(config).start().unwrap()))
-            .collect();
-        ensemble.servers = started.into_iter().map(|s| Some(s.join().unwrap())).collect();
-        ensemble
-    }
-
-    fn config(&self, index: usize) -> Config {
-        Config::parse(&self.texts[index], "test").unwrap()
-    }
-
-    fn address(&self, index: usize) -> String {
-        self.servers[index].as_ref().unwrap().address()
-    }
-
-    /// Connects to a server, again and again until it serves.
-    fn connect(&self, index: usize) -> Wire {
-        self.open(index, &handshake(10_000))
-    }
-
-    fn open(&self, index: usize, request: &ConnectRequest) -> Wire {
-        loop {
-            match Wire::open(&self.address(index), request) {
-                Some(wire) => return wire,
-                None => std::thread::yield_now(),
-            }
-        }
-    }
-
-    fn leader(&self) -> usize {
-        let mut running = (0..self.servers.len()).filter(|at| self.servers[*at].is_some()).cycle();
-        loop {
-            let index = running.next().unwrap();
-            let mut wire = Wire::raw(&self.address(index));
-            wire.send_bytes(b"srvr");
-            if wire.text().contains("Mode: leader") {
-                return index;
-            }
-        }
-    }
-
-    fn stop(&mut self, index: usize) {
-        self.servers[index].take().unwrap().stop().unwrap();
-    }
-
-    fn start(&mut self, index: usize) {
-        let server = Server::builder().config(self.config(index)).start().unwrap();
-        self.servers[index] = Some(server);
-    }
-}
 
 fn sync(wire: &mut Wire) {
     let path = "/".to_owned();

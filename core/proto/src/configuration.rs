@@ -124,7 +124,9 @@ impl Member {
     /// Whether both would listen at the same place.
     pub fn collides(&self, other: &Member) -> bool {
         let ports = |member: &Member| [member.peer_port, member.election_port];
-        let shares_port = ports(self).iter().any(|port| ports(other).contains(port));
+        // Port 0 is none.
+        let taken = |port: &u16| *port != 0 && ports(other).contains(port);
+        let shares_port = ports(self).iter().any(taken);
         let is_any = |client: &str| client.starts_with("0.0.0.0:");
         let shares_client = self.client.is_some()
             && self.client == other.client

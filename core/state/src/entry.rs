@@ -87,9 +87,17 @@ pub enum Body {
     /// A change of members is asked for; when it is possible, it is pending from then on.
     Reconfigure(Reconfiguration),
     /// The pending change takes effect.
-    Activate,
-    /// The pending change is given up, because of this.
-    Abandon(ErrorCode),
+    Activate {
+        /// The zxid of the entry that asked for it.
+        asked: i64,
+    },
+    /// The pending change is given up.
+    Abandon {
+        /// The zxid of the entry that asked for it.
+        asked: i64,
+        /// Why.
+        error: ErrorCode,
+    },
 }
 
 /// What kind of create a client asked for: it must agree with the mode flags.
@@ -217,9 +225,13 @@ impl Entry {
                 out.put_u8(8);
                 asked.encode(&mut out);
             }
-            Body::Activate => out.put_u8(9),
-            Body::Abandon(error) => {
+            Body::Activate { asked } => {
+                out.put_u8(9);
+                out.put_i64_le(*asked);
+            }
+            Body::Abandon { asked, error } => {
                 out.put_u8(10);
+                out.put_i64_le(*asked);
                 out.put_i32_le(error.code());
             }
         }
@@ -269,8 +281,8 @@ impl Entry {
             6 => Body::Void(error_code(&mut input)?),
             7 => Body::Found(input.text()?),
             8 => Body::Reconfigure(Reconfiguration::decode(&mut input)?),
-            9 => Body::Activate,
-            10 => Body::Abandon(error_code(&mut input)?),
+            9 => Body::Activate { asked: input.i64()? },
+            10 => Body::Abandon { asked: input.i64()?, error: error_code(&mut input)? },
             _ => return Err(input.invalid("the entry's kind")),
         };
         if !input.is_empty() {

@@ -199,8 +199,8 @@ impl StateMachine {
             Body::Reconfigure(asked) => {
                 self.reconfigure(&write, asked).unwrap_or_else(Outcome::Failed)
             }
-            Body::Activate => self.activate(&mut write),
-            Body::Abandon(why) => self.abandon(*why),
+            Body::Activate { asked } => self.activate(&mut write, *asked),
+            Body::Abandon { asked, error } => self.abandon(*asked, *error),
         };
         Applied { zxid: write.zxid, outcome, events: write.events, exceeded: write.exceeded }
     }

@@ -82,7 +82,8 @@ impl StateMachine {
         Configuration::parse(&text).unwrap_or_default()
     }
 
-    /// The members that are to be, while a change is on its way.
+    /// The members that are to be, while a change is on its way; its version is the zxid of the
+    /// entry that asked for it.
     pub fn pending_configuration(&self) -> Option<&Configuration> {
         self.pending.as_ref()
     }
@@ -119,7 +120,8 @@ impl StateMachine {
         if asked.version != -1 && asked.version != current.version {
             return Err(ErrorCode::BadVersion);
         }
-        let next = asked.next(&current).ok_or(ErrorCode::BadArguments)?;
+        let mut next = asked.next(&current).ok_or(ErrorCode::BadArguments)?;
+        next.version = write.zxid;
         if next.voters().next().is_none() {
             return Err(ErrorCode::BadArguments);
         }
@@ -132,8 +134,8 @@ impl StateMachine {
     }
 
     /// The change that is pending takes effect.
-    pub(crate) fn activate(&mut self, write: &mut Write<'_>) -> Outcome {
-        let Some(mut next) = self.pending.take() else {
+    pub(crate) fn activate(&mut self, write: &mut Write<'_>, asked: i64) -> Outcome {
+        let Some(mut next) = self.pending.take_if(|next| next.version == asked) else {
             return Outcome::Failed(ErrorCode::RuntimeInconsistency);
         };
         next.version = write.zxid;
@@ -155,8 +157,10 @@ impl StateMachine {
     }
 
     /// The change that is pending is given up.
-    pub(crate) fn abandon(&mut self, why: ErrorCode) -> Outcome {
-        self.pending = None;
-        Outcome::Failed(why)
+    pub(crate) fn abandon(&mut self, asked: i64, why: ErrorCode) -> Outcome {
+        match self.pending.take_if(|next| next.version == asked) {
+            Some(_) => Outcome::Failed(why),
+            None => Outcome::Failed(ErrorCode::RuntimeInconsistency),
+        }
     }
 }

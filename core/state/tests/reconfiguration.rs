@@ -39,13 +39,19 @@ fn members_change_in_two_steps() {
         assert_eq!(apply(&[], body).outcome, Outcome::Failed(error));
     }
     let root = [Id::new("super", "")];
-    assert_eq!(apply(&root, asked(joining, "", 0)).outcome, Outcome::Pending);
+    let pending = apply(&root, asked(joining, "", 0));
+    assert_eq!(pending.outcome, Outcome::Pending);
     let again = apply(&root, asked(joining, "", 0)).outcome;
     assert_eq!(again, Outcome::Failed(ErrorCode::ReconfigInProgress));
-    let why = ErrorCode::NewConfigNoQuorum;
-    assert_eq!(apply(&[], Body::Abandon(why)).outcome, Outcome::Failed(why));
-    assert_eq!(apply(&root, asked(joining, "", -1)).outcome, Outcome::Pending);
-    let done = apply(&[], Body::Activate);
+    let error = ErrorCode::NewConfigNoQuorum;
+    let given_up = Body::Abandon { asked: pending.zxid, error };
+    assert_eq!(apply(&[], given_up.clone()).outcome, Outcome::Failed(error));
+    let pending = apply(&root, asked(joining, "", -1));
+    assert_eq!(pending.outcome, Outcome::Pending);
+    // What was meant for the change before it says nothing to this one.
+    let late = apply(&[], given_up).outcome;
+    assert_eq!(late, Outcome::Failed(ErrorCode::RuntimeInconsistency));
+    let done = apply(&[], Body::Activate { asked: pending.zxid });
     let text = format!(
         "server.1=a:1:2:participant\nserver.2=b:1:2:participant;0.0.0.0:3\nversion={:x}",
         done.zxid

@@ -118,6 +118,13 @@ fn show(entry: &Entry) -> Shown {
             shown.error = Some(error.name());
             "void"
         }
+        Body::Found(_) => "found",
+        Body::Reconfigure(_) => "reconfigure",
+        Body::Activate { .. } => "activate",
+        Body::Abandon { error, .. } => {
+            shown.error = Some(error.name());
+            "abandon"
+        }
     };
     shown
 }
