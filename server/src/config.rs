@@ -51,6 +51,10 @@ pub struct Config {
     pub sasl: Sasl,
     /// Whether a server of an ensemble without a leader serves reads to clients that allow it.
     pub read_only: bool,
+    /// For tests: a file that says how the disk is to misbehave, see [`FaultyFileSystem`].
+    ///
+    /// [`FaultyFileSystem`]: pinfold_storage::FaultyFileSystem
+    pub disk_faults: Option<PathBuf>,
     /// Entries after which a snapshot is taken.
     pub snapshot_every: u64,
     /// Entries after which the servers of an ensemble compare their states; 0 for never.
@@ -89,6 +93,7 @@ impl Default for Config {
             tls: Tls::default(),
             sasl: Sasl::default(),
             read_only: false,
+            disk_faults: None,
             snapshot_every: 100_000,
             digest_every: 1000,
             snapshot_bytes_per_second: 100 << 20,
@@ -234,6 +239,7 @@ impl Config {
             "minSessionTimeout" => self.min_session_timeout_ms = setting.timeout_ms()?,
             "maxSessionTimeout" => self.max_session_timeout_ms = setting.timeout_ms()?,
             "readonlymode.enabled" => self.read_only = setting.is_true(),
+            "pinfold.diskFaults" => self.disk_faults = Some(PathBuf::from(setting.value)),
             "pinfold.digestEvery" => self.digest_every = setting.number()?,
             "pinfold.snapshotBytesPerSecond" => {
                 self.snapshot_bytes_per_second = setting.bytes(usize::MAX)?;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+use pinfold_storage::FaultyFileSystem;
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
@@ -169,9 +170,13 @@ impl Server {
 
     fn launch(config: Config, temporary: Option<Temporary>) -> Result<Server, ServerError> {
         let runtime = runtime()?;
+        let mut environment = Environment::default();
+        if let Some(control) = &config.disk_faults {
+            environment.fs = Arc::new(FaultyFileSystem::new(environment.fs, control));
+        }
         let site = {
             let _guard = runtime.enter();
-            Site::open(config, Environment::default())?
+            Site::open(config, environment)?
         };
         let secure_address = site.config.tls.listen.clone();
         let address = match site.config.listen.is_empty() {

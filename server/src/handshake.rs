@@ -133,8 +133,8 @@ async fn open(
     }
 }
 
-/// Serves reads alone, if the client allows it. A session that the ensemble knows is taken as it is;
-/// a new one is known here only, until the connection ends.
+/// Serves reads alone, if the client allows it. A session that the ensemble knows is taken as it
+/// is; a new one is known here only, until the connection ends.
 fn open_read_only<R>(input: &mut Input<R>, shared: &Shared, request: &ConnectRequest) -> bool {
     let connection = &input.connection;
     if request.read_only != Some(true) {

@@ -50,6 +50,8 @@ Settings that ZooKeeper does not have, among others:
                                   their states; one that is wrong stops [1000; 0: never]
   pinfold.snapshotBytesPerSecond  pace of a snapshot on its way to another server, in bytes
                                   [104857600; 0: as fast as it goes]
+  pinfold.diskFaults              for tests: a file that is read before every write and sync. It
+                                  may say `slow MS` or `full`, and the disk is as it says [none]
 
 Examples:
   pinfold serve

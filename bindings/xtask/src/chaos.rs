@@ -30,8 +30,8 @@ const SETTINGS: &str = "tickTime=2000\nsnapCount=3000\npinfold.digestEvery=200\n
 /// Hurt an ensemble of real processes under load, and check what its clients saw
 ///
 /// One fault at a time: kill -9 of a server, of the leader, of all; SIGSTOP; partitions, also in
-/// one direction; flapping and slow links. Exit status 1 on a violation, with the data and the
-/// logs of all servers kept.
+/// one direction; flapping and slow links; slow and full disks. Exit status 1 on a violation, with
+/// the data and the logs of all servers kept.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// For how long; parts of a minute are possible
@@ -101,7 +101,8 @@ async fn interruptible(args: &Args, binary: &Path, folder: &Path) -> Fallible<Fi
 async fn hurt(args: &Args, binary: &Path, folder: &Path) -> Fallible<Figures> {
     let seed = args.seed.unwrap_or_else(|| std::process::id().into());
     let mut random = Random::new(seed);
-    let plan = Plan { servers: args.nodes.into(), settings: SETTINGS.to_owned(), relayed: true };
+    let settings = SETTINGS.to_owned();
+    let plan = Plan { servers: args.nodes.into(), settings, relayed: true, faulty_disks: true };
     let mut fleet = Fleet::start(binary, folder, &plan).await?;
     fleet.serving(SERVING_WITHIN).await?;
     load::prepare(&fleet.addresses()).await?.close().await?;

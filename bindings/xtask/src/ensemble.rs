@@ -42,7 +42,7 @@ async fn serve(binary: &Path, folder: &Path, args: &Args) -> Fallible {
     let mut interrupt = signal(SignalKind::interrupt()).doing("listening for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).doing("listening for SIGTERM")?;
     let lines: Vec<String> = args.settings.iter().map(|line| format!("{line}\n")).collect();
-    let plan = Plan { servers: args.servers.into(), settings: lines.concat(), relayed: false };
+    let plan = Plan { servers: args.servers.into(), settings: lines.concat(), ..Plan::default() };
     let mut fleet = Fleet::start(binary, folder, &plan).await?;
     let ended = tokio::select! {
         ended = watch(&mut fleet) => ended,

@@ -45,6 +45,9 @@ impl Choice {
     }
 }
 
+/// The file in a server's folder that says how its disk misbehaves.
+const DISK: &str = "disk";
+
 /// How an ensemble is to be.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
@@ -53,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) settings: String,
     /// Whether what the servers say to each other passes relays.
     pub(crate) relayed: bool,
+    /// Whether their disks can be made to misbehave, see [`Fleet::disk`].
+    pub(crate) faulty_disks: bool,
 }
 
 /// One server's process.
@@ -103,6 +108,10 @@ impl Fleet {
             std::fs::create_dir_all(&data).doing("making a data directory")?;
             std::fs::write(data.join("myid"), format!("{}\n", own + 1)).doing("writing myid")?;
             let mut text = format!("dataDir={}\n{}", data.display(), plan.settings);
+            if plan.faulty_disks {
+                let control = folder.join(DISK);
+                text.push_str(&format!("pinfold.diskFaults={}\n", control.display()));
+            }
             for (other, (peer, client)) in ports.iter().enumerate() {
                 let peer = relays.get(&(own, other)).map_or(*peer, Relay::port);
                 let line = format!("127.0.0.1:{peer}:0;127.0.0.1:{client}");
@@ -199,6 +208,15 @@ impl Fleet {
             }
         }
         None
+    }
+
+    /// Makes a server's disk `slow MS` or `full`, or well again with nothing. One step, so that the
+    /// server never reads half of it.
+    pub(crate) fn disk(&self, node: usize, fault: &str) -> Fallible {
+        let folder = &self.nodes[node].folder;
+        let (new, control) = (folder.join("disk.new"), folder.join(DISK));
+        std::fs::write(&new, fault).doing("saying how a disk is")?;
+        std::fs::rename(&new, &control).doing("saying how a disk is")
     }
 
     /// Sets what becomes of what `from` says to `to`. Nothing without relays.

@@ -38,6 +38,7 @@ mod node;
 mod oracle;
 mod python;
 mod random;
+mod recovery;
 mod serve;
 mod sim;
 mod step;
@@ -78,6 +79,7 @@ commands! {
     Crash => crash,
     Chaos => chaos,
     Failover => failover,
+    Recovery => recovery,
     Fuzz => fuzz,
     Examples => examples,
     Conformance => conformance,

@@ -32,6 +32,10 @@ pub(crate) struct Args {
     /// Take what passes on Apache ZooKeeper as the committed list
     #[arg(long, conflicts_with_all = ["only_pinfold", "quick", "select"])]
     accept: bool,
+    /// Kazoo's tests on an ensemble of this many servers
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+    #[arg(conflicts_with = "accept")]
+    servers: u8,
     /// Only the tests that pytest's `-k` selects by this expression
     #[arg(long, short = 'k')]
     select: Option<String>,
@@ -86,7 +90,9 @@ pub(crate) fn run(args: Args) -> Fallible {
 fn compare(client: Client, args: &Args) -> Fallible<Comparison> {
     let select = args.select.clone();
     let (name, suite): (&str, Box<dyn Suite>) = match client {
-        Client::Kazoo => ("kazoo", Box::new(kazoo::Suite::prepare(args.quick, select)?)),
+        Client::Kazoo => {
+            ("kazoo", Box::new(kazoo::Suite::prepare(args.quick, args.servers, select)?))
+        }
         Client::Aiozk => ("aiozk", Box::new(aiozk::Suite::prepare(select)?)),
     };
     let (mut theirs, mut ours) = (Runs::default(), Runs::default());

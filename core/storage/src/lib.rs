@@ -12,6 +12,7 @@
 mod datadir;
 mod disk;
 mod error;
+mod faulty;
 mod filesystem;
 mod inspection;
 mod log;
@@ -24,6 +25,7 @@ mod snapshot;
 pub use datadir::{Claim, DataDir, FORMAT_VERSION, Identity};
 pub use disk::OsFileSystem;
 pub use error::{Error, Result};
+pub use faulty::FaultyFileSystem;
 pub use filesystem::{File, FileSystem, Lock};
 pub use inspection::{Inspection, Rest, SegmentContents};
 pub use log::{Log, LogOptions};

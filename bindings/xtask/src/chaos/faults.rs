@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// However it was treated, a server serves again after this.
 const SERVING_WITHIN: Duration = Duration::from_secs(90);
 
+/// A server whose disk is full has stopped after this.
+const STOPS_WITHIN: Duration = Duration::from_secs(30);
+
 /// The kinds of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -35,9 +38,13 @@ enum Kind {
     Flap,
     /// Everything between servers takes longer.
     Slow,
+    /// Every write and sync of one server takes longer.
+    SlowDisk,
+    /// One server's disk takes nothing more: it stops, and says why.
+    FullDisk,
 }
 
-const KINDS: [(Kind, &str, u64); 12] = [
+const KINDS: [(Kind, &str, u64); 14] = [
     (Kind::Kill, "kill -9", 3),
     (Kind::KillLeader, "kill -9 of the leader", 3),
     (Kind::KillAll, "kill -9 of all", 1),
@@ -50,6 +57,8 @@ const KINDS: [(Kind, &str, u64); 12] = [
     (Kind::OneWay, "one way between two", 2),
     (Kind::Flap, "flapping link", 1),
     (Kind::Slow, "slow links", 1),
+    (Kind::SlowDisk, "slow disk", 2),
+    (Kind::FullDisk, "full disk", 1),
 ];
 
 /// Does things to the servers until the time is over, and then lets them be well.
@@ -95,8 +104,6 @@ async fn inflict(fleet: &mut Fleet, kind: Kind, random: &mut Random) -> Fallible
     let of_leader = matches!(kind, Kind::KillLeader | Kind::PauseLeader | Kind::IsolateLeader);
     let any = random.below(count as u64) as usize;
     let node = if of_leader { fleet.leader(SERVING_WITHIN).await? } else { any };
-    let others: Vec<usize> = (0..count).filter(|other| *other != node).collect();
-    let one = others[random.below(others.len() as u64) as usize];
     let long = random.between(500, 9000);
     match kind {
         Kind::Kill | Kind::KillLeader => {
@@ -115,6 +122,24 @@ async fn inflict(fleet: &mut Fleet, kind: Kind, random: &mut Random) -> Fallible
             tokio::time::sleep(long).await;
             fleet.wake(node)?;
         }
+        Kind::SlowDisk => {
+            fleet.disk(node, &format!("slow {}", 10 + random.below(90)))?;
+            tokio::time::sleep(long).await;
+            fleet.disk(node, "")?;
+        }
+        Kind::FullDisk => fill_disk(fleet, node).await?,
+        _ => disturb(fleet, kind, node, random).await,
+    }
+    Ok(())
+}
+
+/// What happens between `node` and the others.
+async fn disturb(fleet: &Fleet, kind: Kind, node: usize, random: &mut Random) {
+    let count = fleet.len();
+    let others: Vec<usize> = (0..count).filter(|other| *other != node).collect();
+    let one = others[random.below(others.len() as u64) as usize];
+    let long = random.between(500, 9000);
+    match kind {
         Kind::Isolate | Kind::IsolateLeader => {
             for other in others {
                 fleet.weather(node, other, Weather::Cut);
@@ -151,6 +176,31 @@ async fn inflict(fleet: &mut Fleet, kind: Kind, random: &mut Random) -> Fallible
             }
             tokio::time::sleep(long).await;
         }
+        // Not of links.
+        _ => {}
     }
-    Ok(())
+}
+
+/// A server whose disk is full stops by itself, and goes on when there is room again.
+async fn fill_disk(fleet: &mut Fleet, node: usize) -> Fallible {
+    fleet.disk(node, "full")?;
+    let started = Instant::now();
+    let said = loop {
+        match fleet.ended() {
+            Some((ended, said)) if ended == node => break said,
+            Some((ended, said)) => {
+                return Err(Fault::new(format!("server {} ended by itself: {said}", ended + 1)));
+            }
+            None if started.elapsed() > STOPS_WITHIN => {
+                let text = format!("server {} goes on although its disk is full", node + 1);
+                return Err(Fault::new(text));
+            }
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    if !said.contains("no storage space") {
+        return Err(Fault::new(format!("a full disk was not told of: {said}")));
+    }
+    fleet.disk(node, "")?;
+    fleet.launch(node)
 }

@@ -38,10 +38,12 @@ pub(crate) struct Suite {
     jars: Option<PathBuf>,
     server: PathBuf,
     selection: Vec<OsString>,
+    /// How many servers make the ensemble of the tests.
+    servers: u8,
 }
 
 impl Suite {
-    pub(crate) fn prepare(quick: bool, select: Option<String>) -> Fallible<Suite> {
+    pub(crate) fn prepare(quick: bool, servers: u8, select: Option<String>) -> Fallible<Suite> {
         let python = cache::venv("kazoo-suite", REQUIREMENTS)?;
         let jars = if oracle::missing().is_none() { Some(oracle::jars()?) } else { None };
         let mut selection: Vec<OsString> = Vec::new();
@@ -53,7 +55,7 @@ impl Suite {
         } else {
             selection.push("kazoo.tests".into());
         }
-        Ok(Suite { python, jars, server: workspace::server_binary()?, selection })
+        Ok(Suite { python, jars, server: workspace::server_binary()?, selection, servers })
     }
 
     fn start(&self, servers: impl Fn(&mut Command) -> Fallible) -> Fallible<Run> {
@@ -61,8 +63,9 @@ impl Suite {
         Run::start("kazoo", &self.python, &self.selection, folder, None, |command| {
             let jars = self.jars.clone().unwrap_or_default();
             command.env("ZOOKEEPER_CLASSPATH", format!("{}/*", jars.display()));
-            command.env("ZOOKEEPER_VERSION", "3.9.5").env("ZOOKEEPER_CLUSTER_SIZE", "1");
-            command.env("ZOOKEEPER_PORT_OFFSET", free_ports()?.to_string());
+            command.env("ZOOKEEPER_VERSION", "3.9.5");
+            command.env("ZOOKEEPER_CLUSTER_SIZE", self.servers.to_string());
+            command.env("ZOOKEEPER_PORT_OFFSET", free_ports(self.servers)?.to_string());
             // The tests would take another way through themselves.
             command.env_remove("CI").env_remove("ZOOKEEPER_PATH");
             servers(command)
@@ -86,18 +89,21 @@ impl super::Suite for Suite {
     }
 }
 
-/// The first of five ports in a row that nobody listens on; the tests number them themselves. They
-/// are below those that the system gives to outgoing connections, and other ones each time.
-fn free_ports() -> Fallible<u16> {
+/// The first of the ports that nobody listens on, five in a row for each server and ten from one
+/// server to the next; the tests number them themselves. They are below those that the system gives
+/// to outgoing connections, and other ones each time.
+fn free_ports(servers: u8) -> Fallible<u16> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    for _ in 0..1200 {
+    let (servers, blocks) = (u32::from(servers), 1200 / u32::from(servers));
+    for _ in 0..blocks {
         let number = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id());
-        let first = u16::try_from(20_000 + number % 1200 * 10).doing("a port")?;
+        let first = u16::try_from(20_000 + number % blocks * servers * 10).doing("a port")?;
+        let ports = (0..servers as u16).flat_map(|server| (0..5).map(move |at| server * 10 + at));
         let taken: Result<Vec<TcpListener>, _> =
-            (first..first + 5).map(|port| TcpListener::bind(("127.0.0.1", port))).collect();
+            ports.map(|port| TcpListener::bind(("127.0.0.1", first + port))).collect();
         if taken.is_ok() {
             return Ok(first);
         }
     }
-    Err(Fault::new("no five ports in a row are free between 20000 and 32000"))
+    Err(Fault::new("no ports in a row are free between 20000 and 32000"))
 }
