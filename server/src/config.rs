@@ -71,6 +71,8 @@ pub struct Config {
     pub unused_after_ms: i64,
     /// Whether clients may change the ensemble's members (`reconfigEnabled`).
     pub reconfig_enabled: bool,
+    /// Ticks that a new server of the ensemble has to catch up (`initLimit`).
+    pub init_limit: u32,
     /// Whether a server that is named alone runs without an ensemble (`standaloneEnabled`).
     pub standalone_enabled: bool,
     /// The servers of the ensemble, if there is one.
@@ -102,6 +104,7 @@ impl Default for Config {
             collect_per_minute: 10_000,
             unused_after_ms: 0,
             reconfig_enabled: false,
+            init_limit: 10,
             standalone_enabled: true,
             ensemble: Ensemble::default(),
         }
@@ -260,8 +263,9 @@ impl Config {
             }
             // Old snapshots are always purged; three are kept.
             "autopurge.snapRetainCount" | "autopurge.purgeInterval" => {}
-            // Settings of an ensemble, which a standalone server has no use for either.
-            "initLimit" | "syncLimit" => {}
+            "initLimit" => self.init_limit = setting.number()?,
+            // Consensus has its own pace.
+            "syncLimit" => {}
             _ => {
                 tracing::warn!("{}: {} is not known and has no effect", setting.place, setting.key);
             }

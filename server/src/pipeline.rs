@@ -142,6 +142,8 @@ pub(crate) struct Pipeline<C: Consensus, P: Courier> {
     pub(crate) syncs: Syncs,
     /// A client's change of members that is pending, until it is answered.
     pub(crate) reconfiguring: Option<(Submission, Form)>,
+    /// The configuration names this server.
+    pub(crate) is_member: bool,
     /// The members are, or are to be, others than the courier knows.
     pub(crate) members_changed: bool,
     pub(crate) digests: Digests,
@@ -199,6 +201,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             next_session,
             syncs: Syncs::new(server),
             reconfiguring: None,
+            is_member: false,
             members_changed: true,
             digests,
             origin: Origin { server, sequence: 0 },

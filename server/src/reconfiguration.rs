@@ -17,10 +17,7 @@ use crate::error::ServerError;
 use crate::ordering::Stream;
 use crate::peers::Courier;
 use crate::pipeline::Pipeline;
-
-/// How long new servers have to catch up before a change is given up, or done without those that
-/// are behind if the others are enough.
-const PATIENCE: Duration = Duration::from_secs(15);
+use crate::shared::lock;
 
 impl<C: Consensus, P: Courier> Pipeline<C, P> {
     /// Ways to all members, also to those that are to be.
@@ -32,12 +29,23 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             let state = self.shared.state();
             (state.configuration(), state.pending_configuration().cloned())
         };
+        let is_member = current.members.contains_key(&self.consensus.id());
+        if std::mem::replace(&mut self.is_member, is_member) && !is_member {
+            self.retire();
+        }
         let mut members = current.members;
         members.extend(pending.unwrap_or_default().members);
         if !members.is_empty() {
             self.courier.know(&members);
         }
         self.change_members(Instant::now())
+    }
+
+    /// The others go on without this server. Its clients find one that still hears of them.
+    fn retire(&self) {
+        tracing::warn!("this server is no member of the ensemble any more: stop it");
+        self.shared.stop_serving();
+        lock(&self.shared.connections).values().for_each(|connection| connection.kill());
     }
 
     /// Takes the next step of a change, if there is one.
@@ -96,7 +104,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         let behind = voters.iter().filter(|id| !members.voters.contains(id) && !is_ready(id));
         let ready = voters.iter().filter(|id| is_ready(id)).count();
         if behind.count() > 0 || ready * 2 <= voters.len() {
-            if now - since < PATIENCE {
+            if now - since < self.patience() {
                 return Ok(());
             }
             if ready * 2 <= voters.len() {
@@ -121,6 +129,13 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             }
             steps => self.propose_members(steps, Some(&data)),
         }
+    }
+
+    /// How long new servers have to catch up before a change is given up, or done without those
+    /// that are behind if the others are enough.
+    fn patience(&self) -> Duration {
+        let config = &self.shared.config;
+        Duration::from_millis(u64::from(config.tick_time_ms) * u64::from(config.init_limit))
     }
 
     fn give_up(&mut self, next: &Configuration) {

@@ -174,3 +174,39 @@ fn one_server_grows_to_three_and_loses_one() {
     wire.create("/two", "are left");
     assert_eq!(configuration(&mut second.connect()), text);
 }
+
+#[test]
+fn servers_that_do_not_come_are_given_up() {
+    let mut alone = Site::new(1, &[]);
+    alone.text.push_str("initLimit=1\n");
+    alone.start();
+    let mut wire = alone.connect();
+    let before = founded(&mut wire);
+    assert_eq!(wire.auth("digest", "super:test"), Some(ErrorCode::Ok));
+    let (absent, another) = (Site::new(2, &[]), Site::new(3, &[]));
+    let joining = format!("{},{}", absent.line, another.line);
+    let refused = wire.code(OpCode::Reconfig, &change(&joining, "", -1));
+    assert_eq!(refused, ErrorCode::NewConfigNoQuorum);
+    assert_eq!(configuration(&mut wire), before);
+    // Nothing is left of it: the server is enough by itself, and takes the next change.
+    wire.create("/alone", "");
+    let again = wire.code(OpCode::Reconfig, &change(&joining, "", -1));
+    assert_eq!(again, ErrorCode::NewConfigNoQuorum);
+}
+
+#[test]
+fn a_leader_can_leave() {
+    let ensemble = Ensemble::with(3, SUPER);
+    let leader = ensemble.leader();
+    let mut wire = ensemble.connect((leader + 1) % 3);
+    founded(&mut wire);
+    assert_eq!(wire.auth("digest", "super:test"), Some(ErrorCode::Ok));
+    let leaving = (leader + 1).to_string();
+    let answer: GetDataResponse = wire.ask(OpCode::Reconfig, &change("", &leaving, -1));
+    let text = String::from_utf8(answer.data.unwrap().to_vec()).unwrap();
+    assert!(!text.contains(&format!("server.{leaving}=")), "{text}");
+    wire.create("/after", "it has gone");
+    let mut other = ensemble.connect((leader + 2) % 3);
+    assert_eq!(configuration(&mut other), text);
+    assert_eq!(other.get("/after", false).0.unwrap(), "it has gone");
+}
