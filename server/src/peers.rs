@@ -25,6 +25,8 @@ pub(crate) use frame::{Forward, Frame};
 use hello::Hello;
 #[cfg(feature = "fuzz")]
 pub(crate) use hello::{Answer, Hello};
+#[cfg(feature = "simulation")]
+pub(crate) use hello::HELLO as HELLO_BYTES;
 use link::Link;
 pub(crate) use reception::{Reception, receive};
 

@@ -4,7 +4,11 @@ use crate::assembly::{Assembled, Site};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::error::ServerError;
+use crate::peers::HELLO_BYTES as FIRST_WORDS;
 use crate::pipeline::Message;
+
+/// Bytes that a server says to another before the first frame.
+pub const HELLO_BYTES: usize = FIRST_WORDS;
 
 /// Runs a server on the current runtime, which must have one thread, until `stop` is ready or the
 /// server stops by itself. Tasks that it has begun end with the runtime.

@@ -45,6 +45,12 @@ struct Inner {
     down: bool,
     crash_after: Option<u64>,
     fail_sync_after: Option<u64>,
+    is_full: bool,
+    // Something has gone wrong in this life.
+    has_failed: bool,
+    // What a sync takes, and what syncs have taken that nobody has waited for.
+    sync_ms: u64,
+    owed_ms: u64,
     operations: u64,
     syncs: u64,
 }
@@ -89,6 +95,10 @@ impl SimDisk {
             down: false,
             crash_after: None,
             fail_sync_after: None,
+            is_full: false,
+            has_failed: false,
+            sync_ms: 0,
+            owed_ms: 0,
             operations: 0,
             syncs: 0,
         })))
@@ -103,6 +113,33 @@ impl SimDisk {
     /// The `count`-th sync from now fails.
     pub fn fail_sync_after(&self, count: u64) {
         self.inner().fail_sync_after = Some(count);
+    }
+
+    /// From now on there is no room for anything more, or there is again.
+    pub fn set_full(&self, is_full: bool) {
+        self.inner().is_full = is_full;
+    }
+
+    /// Each sync takes this long from now on.
+    pub fn set_sync_ms(&self, sync_ms: u64) {
+        self.inner().sync_ms = sync_ms;
+    }
+
+    /// Milliseconds that syncs have taken since the last time that this was asked.
+    pub fn take_owed_ms(&self) -> u64 {
+        std::mem::take(&mut self.inner().owed_ms)
+    }
+
+    /// What was to go wrong later does not.
+    pub fn calm(&self) {
+        let mut inner = self.inner();
+        (inner.crash_after, inner.fail_sync_after) = (None, None);
+    }
+
+    /// Whether the disk has failed its user since the last restart.
+    pub fn has_failed(&self) -> bool {
+        let inner = self.inner();
+        inner.down || inner.has_failed
     }
 
     /// Whether the machine went down.
@@ -126,6 +163,7 @@ impl SimDisk {
         inner.down = false;
         inner.crash_after = None;
         inner.fail_sync_after = None;
+        inner.has_failed = false;
         inner.locks.clear();
     }
 
@@ -215,9 +253,19 @@ impl Inner {
 
     fn sync_fails(&mut self) -> bool {
         self.syncs += 1;
+        self.owed_ms += self.sync_ms;
         let Some(left) = &mut self.fail_sync_after else { return false };
         *left = left.saturating_sub(1);
+        self.has_failed |= *left == 0;
         *left == 0
+    }
+
+    fn room(&mut self) -> io::Result<()> {
+        if self.is_full {
+            self.has_failed = true;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
     }
 
     fn lose_power(&mut self, some: bool) {
@@ -272,6 +320,7 @@ impl FileSystem for SimDisk {
         let mut inner = self.inner();
         let life = inner.life;
         inner.step(life)?;
+        inner.room()?;
         let inode = inner.inodes.len();
         inner.inodes.push(Inode::default());
         inner.change_name(NameChange::Set(path.to_owned(), inode));
@@ -370,6 +419,14 @@ struct SimFile {
 impl SimFile {
     fn change(&self, change: Change) -> io::Result<()> {
         let mut inner = self.disk.inner();
+        let size = inner.inodes[self.inode].current.len();
+        let grows = match &change {
+            Change::Write(offset, bytes) => offset + bytes.len() > size,
+            Change::Size(wanted) => *wanted > size,
+        };
+        if grows {
+            inner.room()?;
+        }
         let result = inner.step(self.life);
         let inode = &mut inner.inodes[self.inode];
         match (result, change) {

@@ -1,26 +1,47 @@
 //! `pinfold-sim`: runs seeds of the simulation; behind `cargo x sim`.
 
+use std::io::IsTerminal;
+use std::ops::Range;
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use clap::Parser;
-use pinfold_sim::{Bug, Report, run};
+use pinfold_sim::{Bug, Report, Setting, Violation, run, shrink, storage};
+use serde_json::json;
+
+/// Runs that may be spent on a shorter schedule for a violation.
+const SHRINKING: usize = 60;
 
 /// Run the simulation with seeds; exit 1 on the first violation
 #[derive(Parser)]
 #[command(name = "pinfold-sim")]
 struct Arguments {
     /// Seeds A to B, without B
-    #[arg(long, value_name = "A..B", default_value = "0..200", value_parser = range)]
-    seeds: std::ops::Range<u64>,
-    /// One seed again
+    #[arg(long, value_name = "A..B", default_value = "0..100", value_parser = range)]
+    seeds: Range<u64>,
+    /// One seed again, to the byte; the trace is printed
     #[arg(long, conflicts_with = "seeds")]
     seed: Option<u64>,
+    /// Virtual seconds of each run, at least 20
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Servers: 3 or 5
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=9))]
+    nodes: u64,
     /// Plant a fault, to see it caught; `list` names them
     #[arg(long)]
     bug: Option<String>,
+    /// One server's log and state machine alone, with many crashes
+    #[arg(long)]
+    storage: bool,
+    /// One line of JSON for the result, nothing else
+    #[arg(long)]
+    json: bool,
 }
 
-fn range(text: &str) -> Result<std::ops::Range<u64>, String> {
+fn range(text: &str) -> Result<Range<u64>, String> {
     let parsed = text.split_once("..").and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?));
     parsed.filter(|range| !range.is_empty()).ok_or_else(|| format!("{text} is no range A..B"))
 }
@@ -29,46 +50,147 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let bug = match arguments.bug.as_deref() {
         None => None,
-        Some(name) => match Bug::ALL.into_iter().find(|bug| bug.name() == name) {
+        Some(name) => match Bug::named(name) {
             Some(bug) => Some(bug),
             None => {
-                Bug::ALL.iter().for_each(|bug| println!("{}", bug.name()));
+                Bug::ALL.iter().for_each(|(name, _, what)| println!("{name:<24}{what}"));
                 return if name == "list" { ExitCode::SUCCESS } else { ExitCode::FAILURE };
             }
         },
     };
-    let seeds = arguments.seed.map_or(arguments.seeds, |seed| seed..seed + 1);
-    let count = seeds.end - seeds.start;
-    let mut total = Report::default();
-    for (done, seed) in seeds.enumerate() {
-        match run(seed, bug) {
-            Ok(report) => add(&mut total, &report),
-            Err(violation) => {
-                println!("violation: {violation}");
-                println!("again: cargo x sim --seed {}", violation.seed);
-                return ExitCode::FAILURE;
+    let seeds = arguments.seed.map_or(arguments.seeds.clone(), |seed| seed..seed + 1);
+    if arguments.storage {
+        return run_storage(seeds);
+    }
+    let setting = Setting { seed: 0, servers: arguments.nodes, seconds: arguments.seconds, bug };
+    let began = Instant::now();
+    let ended = run_all(&setting, seeds.clone(), arguments.json);
+    match ended {
+        Ok(total) => {
+            tell(&arguments, &total, seeds, began.elapsed());
+            ExitCode::SUCCESS
+        }
+        Err(violation) => {
+            tell_violation(&arguments, &setting, violation);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs seeds on all cores; the violation with the lowest seed of those that were found.
+fn run_all(setting: &Setting, seeds: Range<u64>, quiet: bool) -> Result<Report, Violation> {
+    let (next, done) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
+    let (is_over, total) = (AtomicBool::new(false), Mutex::new(Report::default()));
+    let first: Mutex<Option<Violation>> = Mutex::new(None);
+    let threads = std::thread::available_parallelism().map_or(2, |count| count.get());
+    let work = || {
+        while !is_over.load(Ordering::Relaxed) {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return;
+            }
+            match run(&Setting { seed, ..setting.clone() }) {
+                Ok(report) => add(&mut total.lock().expect("no run panics"), &report),
+                Err(violation) => {
+                    is_over.store(true, Ordering::Relaxed);
+                    let mut first = first.lock().expect("no run panics");
+                    if first.as_ref().is_none_or(|known| known.seed > violation.seed) {
+                        *first = Some(violation);
+                    }
+                }
+            }
+            done.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let mut told = Instant::now();
+        let patience = match std::io::stderr().is_terminal() {
+            true => Duration::from_millis(500),
+            false => Duration::from_secs(10),
+        };
+        while !workers.iter().all(|worker| worker.is_finished()) {
+            std::thread::sleep(Duration::from_millis(20));
+            if !quiet && told.elapsed() >= patience {
+                told = Instant::now();
+                let (done, all) = (done.load(Ordering::Relaxed), seeds.end - seeds.start);
+                eprintln!("{done} of {all} seeds");
             }
         }
-        if (done + 1) % 100 == 0 {
-            eprintln!("{} of {count} seeds", done + 1);
-        }
+    });
+    match first.into_inner().expect("no run panics") {
+        Some(violation) => Err(violation),
+        None => Ok(total.into_inner().expect("no run panics")),
     }
-    println!(
-        "{count} seeds: {} writes acknowledged, {} unanswered, {} crashes, {} failed syncs, \
-         {} snapshots, no violation",
-        total.acknowledged, total.unanswered, total.crashes, total.failed_syncs, total.snapshots
-    );
-    if count == 1 {
-        println!("digest {:016x}", total.digest);
-    }
-    ExitCode::SUCCESS
 }
 
 fn add(total: &mut Report, report: &Report) {
-    total.acknowledged += report.acknowledged;
-    total.unanswered += report.unanswered;
-    total.crashes += report.crashes;
-    total.failed_syncs += report.failed_syncs;
-    total.snapshots += report.snapshots;
-    total.digest = report.digest;
+    total.answers += report.answers;
+    total.events += report.events;
+    total.entries += report.entries;
+    total.faults += report.faults;
+    total.falls += report.falls;
+    total.trace = report.trace;
+}
+
+fn tell(arguments: &Arguments, total: &Report, seeds: Range<u64>, took: Duration) {
+    let count = seeds.end - seeds.start;
+    let Report { answers, events, entries, faults, falls, trace } = *total;
+    if arguments.json {
+        let result = json!({
+            "violation": null, "seeds": count, "seconds": arguments.seconds,
+            "nodes": arguments.nodes, "answers": answers, "events": events, "entries": entries,
+            "faults": faults, "falls": falls, "took_ms": took.as_millis() as u64,
+            "trace": format!("{trace:016x}"),
+        });
+        return println!("{result}");
+    }
+    println!(
+        "{count} seeds of {} virtual seconds in {:.0} s: {answers} answers, {events} events, \
+         {entries} entries, {faults} faults, {falls} times a server down, no violation",
+        arguments.seconds,
+        took.as_secs_f64()
+    );
+    if count == 1 {
+        println!("trace {trace:016x}");
+    }
+}
+
+fn tell_violation(arguments: &Arguments, setting: &Setting, violation: Violation) {
+    let setting = Setting { seed: violation.seed, ..setting.clone() };
+    if arguments.json {
+        let Violation { seed, at_ms, what, trace } = violation;
+        let trace = format!("{trace:016x}");
+        let found = json!({ "seed": seed, "at_ms": at_ms, "what": what, "trace": trace });
+        return println!("{}", json!({ "violation": found }));
+    }
+    println!("violation: {violation}");
+    println!("trace {:016x}", violation.trace);
+    let seed = violation.seed;
+    let (left, shown) = shrink(&setting, violation, SHRINKING);
+    println!("what had to go wrong for it:");
+    left.iter().for_each(|fault| println!("  {fault}"));
+    println!("with that alone: {shown}");
+    let bug = arguments.bug.as_ref().map_or(String::new(), |name| format!(" --bug {name}"));
+    let Setting { servers, seconds, .. } = setting;
+    println!("again: cargo x sim --seed {seed} --nodes {servers} --seconds {seconds}{bug}");
+}
+
+fn run_storage(seeds: Range<u64>) -> ExitCode {
+    let count = seeds.end - seeds.start;
+    let (mut acknowledged, mut crashes) = (0, 0);
+    for seed in seeds {
+        match storage::run(seed, None) {
+            Ok(report) => {
+                acknowledged += report.acknowledged;
+                crashes += report.crashes;
+            }
+            Err(violation) => {
+                println!("violation: {violation}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    println!("{count} seeds: {acknowledged} writes acknowledged, {crashes} crashes, no violation");
+    ExitCode::SUCCESS
 }

@@ -1,6 +1,6 @@
 //! A short, fixed set of seeds, and proof that the checks can fail.
 
-use pinfold_sim::{Bug, run};
+use pinfold_sim::storage::{Bug, run};
 
 #[test]
 fn a_hundred_seeds_run_without_a_violation() {

@@ -15,7 +15,7 @@ use crate::peers::Formation;
 
 const MAGIC: &[u8; 8] = b"PINFPEER";
 const VERSION: u16 = 1;
-const HELLO: usize = 8 + 2 + 3 * 8 + 4;
+pub(crate) const HELLO: usize = 8 + 2 + 3 * 8 + 4;
 const ANSWER: usize = 8 + 2 + 1 + 8 + 4;
 const MAX_FOUNDERS: usize = 1 << 16;
 

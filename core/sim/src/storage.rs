@@ -1,4 +1,5 @@
-//! One seed's run, and what is checked in it.
+//! One server's log and state machine alone, on a disk that fails: a seed's run, and what is
+//! checked in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,8 +7,11 @@ use std::fmt;
 use bytes::Bytes;
 use pinfold_state::{Body, CreateKind, Entry, Op, OpOutcome, Outcome, StateMachine};
 
-use crate::machine::{Decided, End, Machine};
-use crate::{CrashKind, Random, SimDisk, workload};
+mod machine;
+mod workload;
+
+use crate::{CrashKind, Random, SimDisk};
+use machine::{Decided, End, Machine};
 
 const LIVES: u64 = 12;
 
