@@ -33,7 +33,8 @@ fn credentials(rest: &[u8]) {
     let password = |_: &str| Some("secret".to_owned());
     let _ = digest_md5::verify(rest, "realm", "nonce", URI, password);
     let _ = digest_md5::Answer::new(rest, "user", "secret", URI, "cnonce");
-    let Ok(user) = std::str::from_utf8(rest) else { return };
+    // A longer name makes a message that is refused for its length.
+    let Ok(user) = std::str::from_utf8(&rest[..rest.len().min(1024)]) else { return };
     let challenge = digest_md5::challenge("realm", "nonce");
     let answer = digest_md5::Answer::new(challenge.as_bytes(), user, "secret", URI, "cnonce");
     let answer = answer.expect("our own challenge can be answered");

@@ -49,13 +49,11 @@ fn perform(address: &str, clients: &mut [Option<Client>; SLOTS], step: &Step) {
             clients.iter_mut().flatten().for_each(Client::flush);
             let Some(session) = clients[of].as_ref().map(Client::session) else { return };
             let taken = Client::take_over(address, &session, *wrong_password);
-            if let Some(other) = clients.iter_mut().flatten().find(|c| c.session().is(&session))
-                && taken.is_some()
-            {
-                // Its answers may or may not come before the end.
-                other.expect_end();
-            }
             if taken.is_some() {
+                // Also those that lost it to another one before. What they are still to be
+                // answered may or may not come before the end.
+                let former = clients.iter_mut().flatten().filter(|c| c.session().is(&session));
+                former.for_each(Client::expect_end);
                 clients[slot] = taken;
             }
         }
