@@ -21,12 +21,12 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use formation::{Formation, form};
 pub(crate) use frame::{Forward, Frame};
+#[cfg(feature = "simulation")]
+pub(crate) use hello::HELLO as HELLO_BYTES;
 #[cfg(not(feature = "fuzz"))]
 use hello::Hello;
 #[cfg(feature = "fuzz")]
 pub(crate) use hello::{Answer, Hello};
-#[cfg(feature = "simulation")]
-pub(crate) use hello::HELLO as HELLO_BYTES;
 use link::Link;
 pub(crate) use reception::{Reception, receive};
 

@@ -209,3 +209,34 @@ fn without_a_majority_reads_are_served_to_those_who_allow_it() {
     assert_eq!(back.session.read_only, Some(false));
     assert_eq!(back.call(OpCode::SetData, &set("/n", "new", -1)).0.err, 0);
 }
+
+#[test]
+fn a_server_whose_directory_was_emptied_gets_everything_again() {
+    let mut ensemble = Ensemble::of(3);
+    let leader = ensemble.leader();
+    let emptied = (leader + 1) % 3;
+    let mut wire = ensemble.connect(leader);
+    for turn in 0..20 {
+        wire.create(&format!("/n{turn}"), "v");
+    }
+    // Also what it has acknowledged itself.
+    sync(&mut ensemble.connect(emptied));
+    ensemble.stop(emptied);
+    let folder = ensemble.folders[emptied].path().to_owned();
+    for name in ["log", "snapshots"] {
+        std::fs::remove_dir_all(folder.join(name)).unwrap();
+    }
+    for name in ["pinfold.id", "consensus"] {
+        std::fs::remove_file(folder.join(name)).unwrap();
+    }
+    ensemble.start(emptied);
+    // The same leader, who had counted on what was there.
+    let mut back = ensemble.connect(emptied);
+    sync(&mut back);
+    back.stat("/n0");
+    back.stat("/n19");
+    back.create("/after", "");
+    sync(&mut wire);
+    wire.stat("/after");
+    assert_eq!(ensemble.leader(), leader);
+}

@@ -112,7 +112,13 @@ impl Fleet {
                 let control = folder.join(DISK);
                 text.push_str(&format!("pinfold.diskFaults={}\n", control.display()));
             }
-            for (other, (peer, client)) in ports.iter().enumerate() {
+            if plan.servers == 1 {
+                let client = ports[own].1;
+                text.push_str(&format!("clientPortAddress=127.0.0.1\nclientPort={client}\n"));
+            }
+            // One that is alone is no ensemble.
+            let members = ports.iter().enumerate().filter(|_| plan.servers > 1);
+            for (other, (peer, client)) in members {
                 let peer = relays.get(&(own, other)).map_or(*peer, Relay::port);
                 let line = format!("127.0.0.1:{peer}:0;127.0.0.1:{client}");
                 text.push_str(&format!("server.{}={line}\n", other + 1));

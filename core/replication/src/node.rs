@@ -61,6 +61,8 @@ pub struct RaftNode<L: LogStore> {
     failed: bool,
     election_ticks: usize,
     seed: u64,
+    /// The leader counts on entries that this server does not have any more.
+    lacks: bool,
 }
 
 impl<L: LogStore> RaftNode<L> {
@@ -88,6 +90,7 @@ impl<L: LogStore> RaftNode<L> {
             failed: false,
             election_ticks: config.election_ticks,
             seed: config.seed ^ config.id,
+            lacks: false,
         };
         node.set_patience();
         if single {
@@ -161,6 +164,37 @@ impl<L: LogStore> RaftNode<L> {
     fn fatal(&mut self, error: StoreError) -> Error {
         self.failed = true;
         Error::Store(error)
+    }
+
+    /// A directory that was emptied, or is older than it was, lacks entries that the leader has been
+    /// told are here. raft knows of no such thing, and would panic. The heartbeat says no more than
+    /// there is, and its answer tells the leader what that is.
+    fn admit_loss(&mut self, heartbeat: &mut Message) {
+        let last = self.raw.raft.raft_log.last_index();
+        let lacks = heartbeat.commit > last && heartbeat.term == self.raw.raft.term;
+        if lacks && !self.lacks {
+            let known = heartbeat.commit;
+            tracing::warn!(
+                "the log ends with entry {last} although it had entry {known}: its files were lost \
+                 or are of an earlier time; the leader sends the rest again"
+            );
+        }
+        self.lacks = lacks;
+        heartbeat.commit = heartbeat.commit.min(last);
+    }
+
+    /// A follower lacks entries that it had: it gets everything behind its last one again.
+    fn begin_again(&mut self, answer: &Message) {
+        let raft = &mut self.raw.raft;
+        if raft.state != StateRole::Leader || answer.term != raft.term {
+            return;
+        }
+        if let Some(progress) = raft.mut_prs().get_mut(answer.from)
+            && progress.matched > answer.reject_hint
+        {
+            progress.matched = answer.reject_hint;
+            progress.become_probe();
+        }
     }
 
     /// Hard state, snapshot and entries to the disk: at most one append and one sync.
@@ -250,7 +284,11 @@ impl<L: LogStore> RaftNode<L> {
     }
 
     fn send_all(&mut self, messages: Vec<Message>, send: &mut dyn FnMut(Outgoing)) {
-        for message in messages {
+        for mut message in messages {
+            if self.lacks && message.get_msg_type() == MessageType::MsgHeartbeatResponse {
+                message.reject = true;
+                message.reject_hint = self.raw.raft.raft_log.last_index();
+            }
             let snapshot = (message.get_msg_type() == MessageType::MsgSnapshot)
                 .then(|| translate::snapshot_out(message.get_snapshot()));
             if let Some(bytes) = message::encode(&message) {
@@ -326,11 +364,16 @@ impl<L: LogStore> Consensus for RaftNode<L> {
     }
 
     fn step(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let message = message::decode(bytes)?;
+        let mut message = message::decode(bytes)?;
         if message.to != self.raw.raft.id {
             return Err(Error::BadMessage {
                 reason: format!("it is for server {}, this is {}", message.to, self.id()),
             });
+        }
+        match message.get_msg_type() {
+            MessageType::MsgHeartbeat => self.admit_loss(&mut message),
+            MessageType::MsgHeartbeatResponse if message.reject => self.begin_again(&message),
+            _ => {}
         }
         let stepped = self.raw.step(message);
         self.set_patience();
