@@ -26,7 +26,9 @@ pub enum Taken {
 pub fn request(frame: &Bytes, ttl_enabled: bool) -> Option<Taken> {
     static SCHEMES: OnceLock<Option<Schemes>> = OnceLock::new();
     let schemes = SCHEMES.get_or_init(|| Some(Gate::load(&Config::default()).ok()?.schemes));
-    let request = Decoder { ttl_enabled, schemes: (*schemes)? }.decode(frame)?;
+    let reconfig_enabled = true;
+    let decoder = Decoder { ttl_enabled, reconfig_enabled, schemes: (*schemes)? };
+    let request = decoder.decode(frame)?;
     Some(match request.body {
         RequestBody::Ordered(Ordered::Write { op, .. }) => Taken::Write(Body::Request(op)),
         RequestBody::Ordered(Ordered::Multi { ops, .. }) => Taken::Write(Body::Multi(ops)),
