@@ -22,6 +22,7 @@ mod check;
 mod clients;
 mod conformance;
 mod crash;
+mod deadline;
 mod demo;
 mod deny;
 mod differential;

@@ -2,7 +2,7 @@
 
 use crate::fault::Doing;
 use crate::step::{self, Report};
-use crate::{Fallible, Fault, cache, workspace};
+use crate::{Fallible, Fault, cache, deadline, workspace};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -18,6 +18,9 @@ pub(crate) struct Args {
     #[arg(long)]
     list: bool,
 }
+
+/// How long a part may take, with what it builds: several times what the longest does.
+const MOST: Duration = Duration::from_secs(30 * 60);
 
 /// A part: its name, what it shows, and the `cargo x` command that it is.
 type Part = (&'static str, &'static str, &'static [&'static str]);
@@ -80,7 +83,8 @@ pub(crate) fn run(args: Args) -> Fallible {
         let seconds = started.elapsed().as_secs();
         eprintln!("\n==== [{}/{} {seconds}s] {name}: {shows}", index + 1, chosen.len());
         let begun = Instant::now();
-        let well = if command.is_empty() { rust(&report) } else { part(command, &report) };
+        let work = || if command.is_empty() { rust(&report) } else { part(command, &report) };
+        let well = deadline::within(MOST, work);
         let well = well.inspect_err(|fault| eprintln!("{name}: {fault}")).is_ok();
         all_well &= well;
         let mut reported = Report::take(&report);
