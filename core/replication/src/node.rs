@@ -166,9 +166,9 @@ impl<L: LogStore> RaftNode<L> {
         Error::Store(error)
     }
 
-    /// A directory that was emptied, or is older than it was, lacks entries that the leader has been
-    /// told are here. raft knows of no such thing, and would panic. The heartbeat says no more than
-    /// there is, and its answer tells the leader what that is.
+    /// A directory that was emptied, or is older than it was, lacks entries that the leader has
+    /// been told are here. raft knows of no such thing, and would panic. The heartbeat says no more
+    /// than there is, and its answer tells the leader what that is.
     fn admit_loss(&mut self, heartbeat: &mut Message) {
         let last = self.raw.raft.raft_log.last_index();
         let lacks = heartbeat.commit > last && heartbeat.term == self.raw.raft.term;
