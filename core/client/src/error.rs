@@ -120,7 +120,8 @@ impl Error {
         Error { outcome, ..self }
     }
 
-    pub(crate) fn with_op_index(self, index: usize) -> Error {
+    /// The same error, of this operation of a multi, counted from 0.
+    pub fn with_op_index(self, index: usize) -> Error {
         Error { op_index: Some(index), ..self }
     }
 

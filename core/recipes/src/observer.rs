@@ -4,12 +4,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use pinfold_client::{AddWatchMode, Client, Error, EventKind, WatchEvent};
+use pinfold_client::{AddWatchMode, Error, EventKind, WatchEvent};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::election::{Leader, leader_of};
 use crate::layout::create_all;
+use crate::line::Line;
 use crate::session::{self, Fault, connected, fault};
 
 /// The leaders of an election, one after the other; `None` while there is none. Ends with the
@@ -41,22 +42,19 @@ impl Drop for Observer {
     }
 }
 
-pub(crate) fn observe(client: Client, path: String) -> Observer {
+pub(crate) fn observe(line: Line) -> Observer {
     let (tell, leaders) = mpsc::channel(16);
     let task = tokio::spawn(async move {
-        let outcome = follow(&client, &path, &tell).await;
+        let outcome = follow(&line, &tell).await;
         if let Err(error) = outcome {
-            tracing::debug!(%error, path, "observer ends");
+            tracing::debug!(%error, path = line.path, "observer ends");
         }
     });
     Observer { leaders, task }
 }
 
-async fn follow(
-    client: &Client,
-    path: &str,
-    tell: &mpsc::Sender<Option<Leader>>,
-) -> Result<(), Error> {
+async fn follow(line: &Line, tell: &mpsc::Sender<Option<Leader>>) -> Result<(), Error> {
+    let Line { client, path, .. } = line;
     let mut round = 0;
     let mut watch = loop {
         let armed = async {
@@ -74,7 +72,7 @@ async fn follow(
     let mut known: Option<Option<Leader>> = None;
     loop {
         states.mark_unchanged();
-        match leader_of(client, path).await {
+        match leader_of(line).await {
             Ok(leader) => {
                 if known.as_ref() != Some(&leader) {
                     if tell.send(leader.clone()).await.is_err() {

@@ -10,7 +10,7 @@ use pinfold_client::{Client, Error, Stat};
 use tokio::sync::Mutex;
 
 use crate::claim::{Claim, Claimer};
-use crate::election::leader_of;
+use crate::election::LeaderElection;
 use crate::errand::present;
 use crate::layout::Layout;
 use crate::master::DEFAULT_MAX_ATTEMPTS;
@@ -176,7 +176,8 @@ impl TaskQueue {
         while let Some(stat) = assigned.next().await {
             counts.assigned += children(stat?);
         }
-        counts.master = leader_of(client, &layout.master()).await?.map(|leader| leader.data);
+        let election = LeaderElection::new(client.clone(), &layout.master());
+        counts.master = election.leader().await?.map(|leader| leader.data);
         Ok(counts)
     }
 

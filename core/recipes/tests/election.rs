@@ -69,7 +69,7 @@ async fn a_create_with_a_lost_reply_is_found_again() {
     assert!(proxy.was_cut());
     let names = children(&direct, &path).await;
     assert_eq!(names.len(), 1, "one campaign has one candidate: {names:?}");
-    assert!(lead.candidate().ends_with(&names[0]));
+    assert!(lead.path().ends_with(&names[0]));
     assert!(lead.is_held());
 }
 
@@ -115,7 +115,7 @@ async fn a_removed_candidate_leads_no_more() {
     let path = fleet.root("election");
     let (a, b) = (fleet.client().await, fleet.client().await);
     let lead = LeaderElection::new(a, &path).campaign(Bytes::new()).await.expect("leads");
-    b.delete(lead.candidate(), -1).await.expect("deleted by an operator");
-    assert_eq!(lead.lost().await, "the candidate was removed");
+    b.delete(lead.path(), -1).await.expect("deleted by an operator");
+    assert_eq!(lead.lost().await, format!("{} was removed", lead.path()));
     assert!(!lead.is_held());
 }

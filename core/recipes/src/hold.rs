@@ -1,0 +1,122 @@
+//! The scope in which this process has what it contended for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pinfold_client::{Client, Error, MultiOp, MultiResult};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::contender::Contender;
+use crate::session::{self, NO_NODE, claim_lost};
+
+/// Something that this process has: a lock, a lease, the lead. Ends when released, dropped, or
+/// lost.
+#[derive(Debug)]
+pub struct Hold {
+    contender: Option<Contender>,
+    client: Client,
+    path: String,
+    token: i64,
+    lost: watch::Receiver<Option<String>>,
+    released: Arc<AtomicBool>,
+    guard: JoinHandle<()>,
+}
+
+impl Hold {
+    pub(crate) fn begin(contender: Contender) -> Hold {
+        let (tell, lost) = watch::channel(None);
+        let client = contender.client.clone();
+        let (path, token) = contender.own();
+        let path = path.to_owned();
+        let (guarded, own) = (client.clone(), path.clone());
+        let guard = tokio::spawn(async move {
+            let reason = tokio::select! {
+                reason = session::lapsed(&guarded) => reason,
+                () = session::removed(&guarded, &own, token) => format!("{own} was removed"),
+            };
+            tell.send_replace(Some(reason));
+        });
+        let released = Arc::new(AtomicBool::new(false));
+        Hold { contender: Some(contender), client, path, token, lost, released, guard }
+    }
+
+    /// The fencing token: 64 bits, greater than that of everyone who had it before.
+    pub fn token(&self) -> i64 {
+        self.token
+    }
+
+    /// The path of the znode that stands for it.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The check to put into a multi: it is refused once this hold is over, whatever this process
+    /// believes.
+    pub fn check(&self) -> MultiOp {
+        MultiOp::Check { path: self.path.clone(), version: -1 }
+    }
+
+    /// True while work may go on, by this process's monotonic clock.
+    pub fn is_held(&self) -> bool {
+        !self.released.load(Ordering::Acquire)
+            && self.lost.borrow().is_none()
+            && session::is_alive(&self.client)
+    }
+
+    /// Resolves, with the reason, when work has to stop: before the server could have given it to
+    /// another. Cancel-safe; resolves again each time once lost.
+    pub async fn lost(&self) -> String {
+        let mut lost = self.lost.clone();
+        let told = lost.wait_for(Option::is_some).await;
+        match told.as_deref() {
+            Ok(Some(reason)) => reason.clone(),
+            _ => "released".to_owned(),
+        }
+    }
+
+    /// Writes all of this, or nothing when it is no longer held: the check goes in the same multi.
+    /// Results and the index that an error tells are those of `ops`.
+    ///
+    /// # Errors
+    /// `CLAIM_LOST` when it is over; what the server refuses of `ops`; the connection's and the
+    /// session's.
+    pub async fn write(&self, ops: Vec<MultiOp>) -> Result<Vec<MultiResult>, Error> {
+        if !self.is_held() {
+            return Err(claim_lost(&self.path, "it is no longer held"));
+        }
+        let guarded = std::iter::once(self.check()).chain(ops).collect();
+        match self.client.multi(guarded).await {
+            Ok(mut results) => {
+                results.remove(0);
+                Ok(results)
+            }
+            Err(error) => Err(match error.op_index() {
+                Some(0) if error.code() == NO_NODE => {
+                    claim_lost(&self.path, "it has gone to another")
+                }
+                Some(index) => error.with_op_index(index.saturating_sub(1)),
+                None => error,
+            }),
+        }
+    }
+
+    /// Gives it to the next; when this returns without an error, the next has it.
+    ///
+    /// # Errors
+    /// What the session ends with: then it is given away as well.
+    pub async fn release(mut self) -> Result<(), Error> {
+        self.released.store(true, Ordering::Release);
+        self.guard.abort();
+        match self.contender.take() {
+            Some(mut contender) => contender.withdraw().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.guard.abort();
+    }
+}
