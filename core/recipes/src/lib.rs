@@ -1,4 +1,4 @@
-//! Coordination recipes over the client: election, locks, semaphores, task queue, master and worker.
+//! Coordination recipes over the client: election, locks, task queue, master and worker.
 //!
 //! They stand on the client's public interface alone, and keep these rules:
 //! 1. Every write is pinned to the session that acquired; a new session surfaces as an error or
