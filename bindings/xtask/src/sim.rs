@@ -3,7 +3,7 @@
 use crate::{Fallible, step, workspace};
 use std::process::Command;
 
-/// Run the simulation: `--seeds A..B`, `--seed S` for one again, `--bug list`
+/// Simulate ensembles under faults: `--seeds A..B`, `--seed S` for one again, `--bug list`
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Arguments of the simulation
@@ -12,6 +12,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Fallible {
-    workspace::build()?;
-    step::run(Command::new(workspace::built()?.join("pinfold-sim")).args(args.arguments))
+    // Optimised, because it is all about many seeds.
+    step::run(&mut workspace::cargo(&["build", "--release", "-p", "pinfold-sim"]))?;
+    let target = workspace::built()?;
+    let optimised = target.parent().unwrap_or(&target).join("release");
+    step::run(Command::new(optimised.join("pinfold-sim")).args(args.arguments))
 }

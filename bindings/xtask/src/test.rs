@@ -46,7 +46,7 @@ const PARTS: &[Part] = &[
         "clients' own tests, those that say most, against what passes on Apache ZooKeeper",
         &["suites", "--quick", "--only-pinfold"],
     ),
-    ("sim", "storage under a disk that tears, loses and fails", &["sim", "--seeds", "0..100"]),
+    ("sim", "simulated ensembles and clients under faults", &["sim", "--seeds", "0..100"]),
     ("crash", "kill -9 of the server under a write load", &["crash", "--rounds", "5"]),
     (
         "chaos",

@@ -3,12 +3,10 @@
 use std::io::IsTerminal;
 use std::ops::Range;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use pinfold_sim::{Bug, Report, Setting, Violation, run, shrink, storage};
+use pinfold_sim::{Bug, Report, Setting, Violation, run_range, shrink, storage};
 use serde_json::json;
 
 /// Runs that may be spent on a shorter schedule for a violation.
@@ -77,60 +75,23 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs seeds on all cores; the violation with the lowest seed of those that were found.
+/// Runs the seeds, and says how far it is: all the time to a terminal, now and then to others.
 fn run_all(setting: &Setting, seeds: Range<u64>, quiet: bool) -> Result<Report, Violation> {
-    let (next, done) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
-    let (is_over, total) = (AtomicBool::new(false), Mutex::new(Report::default()));
-    let first: Mutex<Option<Violation>> = Mutex::new(None);
-    let threads = std::thread::available_parallelism().map_or(2, |count| count.get());
-    let work = || {
-        while !is_over.load(Ordering::Relaxed) {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
-                return;
-            }
-            match run(&Setting { seed, ..setting.clone() }) {
-                Ok(report) => add(&mut total.lock().expect("no run panics"), &report),
-                Err(violation) => {
-                    is_over.store(true, Ordering::Relaxed);
-                    let mut first = first.lock().expect("no run panics");
-                    if first.as_ref().is_none_or(|known| known.seed > violation.seed) {
-                        *first = Some(violation);
-                    }
-                }
-            }
-            done.fetch_add(1, Ordering::Relaxed);
-        }
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let mut told = Instant::now();
-        let patience = match std::io::stderr().is_terminal() {
-            true => Duration::from_millis(500),
-            false => Duration::from_secs(10),
-        };
-        while !workers.iter().all(|worker| worker.is_finished()) {
-            std::thread::sleep(Duration::from_millis(20));
-            if !quiet && told.elapsed() >= patience {
-                told = Instant::now();
-                let (done, all) = (done.load(Ordering::Relaxed), seeds.end - seeds.start);
-                eprintln!("{done} of {all} seeds");
-            }
+    let all = seeds.end - seeds.start;
+    let is_terminal = std::io::stderr().is_terminal();
+    let mut told = Instant::now();
+    let ended = run_range(setting, seeds, |done| {
+        if !quiet && is_terminal {
+            eprint!("\r{done} of {all} seeds ");
+        } else if !quiet && told.elapsed() >= Duration::from_secs(10) {
+            told = Instant::now();
+            eprintln!("{done} of {all} seeds");
         }
     });
-    match first.into_inner().expect("no run panics") {
-        Some(violation) => Err(violation),
-        None => Ok(total.into_inner().expect("no run panics")),
+    if !quiet && is_terminal {
+        eprintln!();
     }
-}
-
-fn add(total: &mut Report, report: &Report) {
-    total.answers += report.answers;
-    total.events += report.events;
-    total.entries += report.entries;
-    total.faults += report.faults;
-    total.falls += report.falls;
-    total.trace = report.trace;
+    ended
 }
 
 fn tell(arguments: &Arguments, total: &Report, seeds: Range<u64>, took: Duration) {

@@ -48,6 +48,18 @@ pub struct Report {
     pub trace: u64,
 }
 
+impl Report {
+    /// Counts another run in.
+    pub(crate) fn add(&mut self, other: &Report) {
+        self.answers += other.answers;
+        self.events += other.events;
+        self.entries += other.entries;
+        self.faults += other.faults;
+        self.falls += other.falls;
+        self.trace = other.trace;
+    }
+}
+
 /// What must not be, and was.
 #[derive(Clone, Debug)]
 pub struct Violation {
