@@ -189,8 +189,9 @@ impl Ledger {
             Body::CloseSession if applied.outcome == Outcome::SessionClosed => {
                 self.ends(session, entry)?;
             }
-            Body::Epoch | Body::CreateSession { .. } | Body::Attach { .. } => return Ok(()),
-            _ => {}
+            Body::Request(_) | Body::Multi(_) | Body::Void(_) => {}
+            // Nobody is answered with their zxids.
+            _ => return Ok(()),
         }
         self.writes.insert(zxid, Written { session, cxid: entry.cxid, error });
         Ok(())
