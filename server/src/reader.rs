@@ -220,33 +220,34 @@ impl Look<'_> {
             Some(stat) if newest(&stat) > since => Some(changed),
             Some(_) => None,
         };
-        let mut table = lock(&self.shared.watches);
-        let mut events = Vec::new();
-        for path in &request.data {
-            match missed(path, |stat| stat.mzxid, EventType::NodeDataChanged) {
-                Some(kind) => events.push((kind, path)),
-                None => table.arm(OneShot::Data, path, me),
+        let events = self.watches(|table| {
+            let mut events = Vec::new();
+            for path in &request.data {
+                match missed(path, |stat| stat.mzxid, EventType::NodeDataChanged) {
+                    Some(kind) => events.push((kind, path)),
+                    None => table.arm(OneShot::Data, path, me),
+                }
             }
-        }
-        for path in &request.exist {
-            match self.state.node_at(path) {
-                Some(_) => events.push((EventType::NodeCreated, path)),
-                None => table.arm(OneShot::Data, path, me),
+            for path in &request.exist {
+                match self.state.node_at(path) {
+                    Some(_) => events.push((EventType::NodeCreated, path)),
+                    None => table.arm(OneShot::Data, path, me),
+                }
             }
-        }
-        for path in &request.child {
-            match missed(path, |stat| stat.pzxid, EventType::NodeChildrenChanged) {
-                Some(kind) => events.push((kind, path)),
-                None => table.arm(OneShot::Child, path, me),
+            for path in &request.child {
+                match missed(path, |stat| stat.pzxid, EventType::NodeChildrenChanged) {
+                    Some(kind) => events.push((kind, path)),
+                    None => table.arm(OneShot::Child, path, me),
+                }
             }
-        }
-        for path in &request.persistent {
-            table.add(path, me, AddWatchMode::Persistent);
-        }
-        for path in &request.persistent_recursive {
-            table.add(path, me, AddWatchMode::PersistentRecursive);
-        }
-        drop(table);
+            for path in &request.persistent {
+                table.add(path, me, AddWatchMode::Persistent);
+            }
+            for path in &request.persistent_recursive {
+                table.add(path, me, AddWatchMode::PersistentRecursive);
+            }
+            events
+        });
         for (kind, path) in events {
             let event = reply::event(kind, path, -1);
             self.connection.append(|out| out.extend_from_slice(&event));
