@@ -12,6 +12,9 @@ mod watches;
 use std::path::absolute;
 use std::sync::atomic::Ordering::Relaxed;
 
+use tokio::sync::oneshot;
+
+use crate::pipeline::Message;
 use crate::shared::{Shared, lock};
 use number::decimal;
 
@@ -21,9 +24,9 @@ pub(crate) const VERSION: &str = concat!("3.9.5-pinfold-", env!("CARGO_PKG_VERSI
 /// What a server says while it knows no leader.
 const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests\n";
 
-const WORDS: [&str; 18] = [
-    "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok", "srst",
-    "srvr", "stat", "stmk", "wchc", "wchp", "wchs",
+const WORDS: [&str; 19] = [
+    "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hand", "hash", "isro", "mntr", "ruok",
+    "srst", "srvr", "stat", "stmk", "wchc", "wchp", "wchs",
 ];
 
 /// One of the words, whether it may be answered or not.
@@ -76,6 +79,7 @@ impl Word {
             "dump" => dump::dump(shared).await,
             "envi" => environment::environment(),
             "gtmk" => shared.trace_mask.load(Relaxed).to_string(),
+            "hand" => hand_over(shared).await,
             "hash" => digest(shared),
             "isro" => match shared.mode() {
                 _ if shared.is_read_only() => "ro",
@@ -163,6 +167,16 @@ fn digest(shared: &Shared) -> String {
         (state.last_zxid(), state.snapshot())
     };
     format!("{zxid:x}: {}\n", image.zookeeper_digest())
+}
+
+/// Has another server lead. ZooKeeper has no such word.
+async fn hand_over(shared: &Shared) -> String {
+    let (asker, answer) = oneshot::channel();
+    let _ = shared.pipeline().send(Message::HandOver(asker));
+    match answer.await {
+        Ok(handed) => format!("{handed}\n"),
+        Err(_) => NOT_SERVING.to_owned(),
+    }
 }
 
 fn set_trace_mask(shared: &Shared, argument: Option<&[u8]>) -> String {

@@ -17,6 +17,7 @@ mod error;
 mod execution;
 mod four_letter;
 mod gate;
+mod handover;
 mod handshake;
 mod jaas;
 mod listener;

@@ -84,6 +84,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
 
     /// The link to this server is new: what it carried before may not have arrived.
     pub(crate) fn link_is_up(&mut self, peer: NodeId) {
+        self.note_link(peer, true);
         for checkpoint in self.digests.known() {
             self.courier.send(peer, Frame::Digest(checkpoint));
         }
@@ -157,7 +158,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
     }
 
     /// The sequence number of the first entry that somebody here waits for.
-    fn oldest_waiting(&self) -> u64 {
+    pub(crate) fn oldest_waiting(&self) -> u64 {
         let mut all = self.waiting.iter().chain(&self.arrived);
         let oldest = all.find_map(|waiting| match waiting {
             Waiting::Entry { entry, .. } => Some(entry.origin.sequence),

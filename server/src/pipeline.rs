@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::connection::Connection;
 use crate::digests::{Checkpoint, Digests, Verdict};
 use crate::error::ServerError;
+use crate::handover::{Handed, Handover};
 use crate::ordering::{Stream, Taken};
 use crate::peers::{Courier, Frame};
 use crate::reply::Form;
@@ -57,6 +58,8 @@ pub(crate) enum Message {
     SnapshotWritten(Result<SnapshotMeta, StoreError>),
     /// Somebody asks for the open sessions and the times at which silence will end them.
     Sessions(oneshot::Sender<Vec<(i64, i64)>>),
+    /// Somebody wants another server to lead.
+    HandOver(oneshot::Sender<Handed>),
     /// The server stops.
     Stop,
 }
@@ -150,7 +153,7 @@ pub(crate) struct Pipeline<C: Consensus, P: Courier> {
     /// Of the last entry of this server that somebody waits for.
     pub(crate) origin: Origin,
     last_time_ms: i64,
-    stopping: bool,
+    pub(crate) handover: Handover,
 }
 
 impl<C: Consensus, P: Courier> Pipeline<C, P> {
@@ -206,7 +209,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             digests,
             origin: Origin { server, sequence: 0 },
             last_time_ms: 0,
-            stopping: false,
+            handover: Handover::default(),
         })
     }
 
@@ -217,7 +220,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
 
     /// Runs until the server stops. An error is final: what is durable is not known any more.
     pub(crate) async fn run(&mut self) -> Result<(), ServerError> {
-        while !self.stopping {
+        while !self.has_left() {
             match timeout_at(self.next_wake(), self.inbox.recv()).await {
                 Ok(Some(message)) => self.take(message)?,
                 Ok(None) => return Ok(()),
@@ -229,7 +232,9 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
                 self.take(message)?;
             }
             self.pass_time()?;
+            self.hand_over();
             self.run_batch()?;
+            self.hand_over();
         }
         Ok(())
     }
@@ -273,7 +278,8 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             Message::Sessions(asker) => {
                 let _ = asker.send(self.clock.ends().collect());
             }
-            Message::Stop => self.stopping = true,
+            Message::HandOver(asker) => self.begin_handover(Some(asker)),
+            Message::Stop => self.begin_departure(),
         }
         Ok(())
     }

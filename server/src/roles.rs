@@ -115,6 +115,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
 
     /// The process of a peer has gone. If it led, nobody needs to wait for its silence.
     pub(crate) fn link_is_down(&mut self, peer: NodeId) {
+        self.note_link(peer, false);
         self.consensus.report_unreachable(peer);
         if self.consensus.status().leader == Some(peer) {
             let random = self.shared.environment.random().unwrap_or_default();

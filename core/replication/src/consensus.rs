@@ -99,7 +99,12 @@ pub trait Consensus {
     /// On a leader: whether a change of members is under way.
     fn is_changing(&self) -> bool;
 
-    /// Asks the leader to hand over to this peer; no effect when it cannot.
+    /// The voters that could lead in this leader's place, the best first: those whose log is
+    /// known to be close to its own. None when it does not lead.
+    fn successors(&self) -> Vec<NodeId>;
+
+    /// Asks the leader to hand over to this peer; no effect when it cannot. Nothing can be
+    /// proposed until the peer leads, or has had its time and does not.
     fn transfer_leader(&mut self, to: NodeId);
 }
 

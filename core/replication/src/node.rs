@@ -1,8 +1,10 @@
 //! Consensus on raft-rs.
 
+use std::cmp::Reverse;
+
 use bytes::Bytes;
 use raft::eraftpb::{Entry, EntryType, Message, MessageType};
-use raft::{RawNode, Ready, SnapshotStatus, StateRole};
+use raft::{ProgressState, RawNode, Ready, SnapshotStatus, StateRole};
 
 use crate::consensus::{
     Committed, Consensus, Error, Outgoing, Progress, Proposed, ReadState, Role, Status,
@@ -480,6 +482,23 @@ impl<L: LogStore> Consensus for RaftNode<L> {
     fn report_snapshot(&mut self, peer: NodeId, arrived: bool) {
         let status = if arrived { SnapshotStatus::Finish } else { SnapshotStatus::Failure };
         self.raw.report_snapshot(peer, status);
+    }
+
+    fn successors(&self) -> Vec<NodeId> {
+        if self.raw.raft.state != StateRole::Leader {
+            return Vec::new();
+        }
+        let own = self.id();
+        let others = self.membership.voters.iter().filter(|id| **id != own);
+        let mut ranked: Vec<_> = others
+            .filter_map(|id| {
+                let progress = self.raw.raft.prs().get(*id)?;
+                let keeps_up = progress.state == ProgressState::Replicate;
+                Some((Reverse((keeps_up, progress.recent_active, progress.matched)), *id))
+            })
+            .collect();
+        ranked.sort_unstable();
+        ranked.into_iter().map(|(_, id)| id).collect()
     }
 
     fn transfer_leader(&mut self, to: NodeId) {

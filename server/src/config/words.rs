@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 
 use crate::config::setting::Setting;
 
+/// The word that changes who leads: `*` does not mean it, it has to be named.
+const HAND: &str = "hand";
+const EVERY: &str = "*";
+
 /// A whitelist of four-letter words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Words {
-    /// All of them.
+    /// All of them, but for `hand`.
     All,
-    /// These.
+    /// These; `*` among them stands for all but `hand`.
     Some(BTreeSet<String>),
 }
 
@@ -17,9 +21,12 @@ impl Words {
     /// True when this one is answered.
     pub fn contain(&self, word: &str) -> bool {
         match self {
-            Words::All => true,
+            Words::All => word != HAND,
             // ZooKeeper's own scripts need it.
-            Words::Some(words) => word == "srvr" || words.contains(word),
+            Words::Some(words) => {
+                let is_meant = words.contains(EVERY) && word != HAND;
+                word == "srvr" || is_meant || words.contains(word)
+            }
         }
     }
 
@@ -35,7 +42,8 @@ impl Words {
         }
         let words = setting.value.split(',').map(|word| word.trim().to_owned());
         let words: BTreeSet<String> = words.filter(|word| !word.is_empty()).collect();
-        *self = if words.contains("*") { Words::All } else { Words::Some(words) };
+        let is_all = words.contains(EVERY) && !words.contains(HAND);
+        *self = if is_all { Words::All } else { Words::Some(words) };
         true
     }
 }

@@ -1,0 +1,148 @@
+//! Leaving things in order: a leader that is to stop, or is told to, has another one lead first,
+//! and a server that is to stop answers what it has been asked before.
+//!
+//! Both have an end: whoever is told to stop stops, even when nobody takes over.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use pinfold_replication::{Consensus, NodeId, Role};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::ordering::Stream;
+use crate::peers::Courier;
+use crate::pipeline::Pipeline;
+
+/// How long a server tries to leave things in order.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What came of handing over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handed {
+    /// That server leads now.
+    To(NodeId),
+    /// This server did not lead; that one does, if one is known.
+    NotMine(Option<NodeId>),
+    /// Nobody was there who could lead, or nobody did in time. This server still does.
+    Nobody,
+}
+
+impl fmt::Display for Handed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Handed::To(id) => write!(f, "handed over: server {id} leads"),
+            Handed::NotMine(Some(id)) => write!(f, "not the leader: server {id} leads"),
+            Handed::NotMine(None) => write!(f, "not the leader: no server leads"),
+            Handed::Nobody => write!(f, "not handed over: no other server could take over"),
+        }
+    }
+}
+
+/// Where a server is with leaving.
+#[derive(Debug, Default)]
+pub(crate) struct Handover {
+    /// Servers to which there is a link.
+    reachable: BTreeSet<NodeId>,
+    attempt: Option<Attempt>,
+    /// Who wants to know what comes of it.
+    askers: Vec<oneshot::Sender<Handed>>,
+    departure: Option<Departure>,
+}
+
+/// Another server is to lead.
+#[derive(Debug)]
+struct Attempt {
+    until: Instant,
+    /// Those that had their chance.
+    tried: BTreeSet<NodeId>,
+}
+
+/// This server is to stop.
+#[derive(Debug)]
+struct Departure {
+    until: Instant,
+    /// Of the last entry here that is still waited for, once somebody else leads.
+    last: Option<u64>,
+}
+
+impl<C: Consensus, P: Courier> Pipeline<C, P> {
+    /// Whether there is a link to this server, for those who look for a successor.
+    pub(crate) fn note_link(&mut self, peer: NodeId, is_up: bool) {
+        match is_up {
+            true => self.handover.reachable.insert(peer),
+            false => self.handover.reachable.remove(&peer),
+        };
+    }
+
+    /// Somebody else is to lead; the asker hears what came of it.
+    pub(crate) fn begin_handover(&mut self, asker: Option<oneshot::Sender<Handed>>) {
+        self.handover.askers.extend(asker);
+        let until = Instant::now() + PATIENCE;
+        self.handover.attempt.get_or_insert(Attempt { until, tried: BTreeSet::new() });
+    }
+
+    /// This server is to stop.
+    pub(crate) fn begin_departure(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        if self.consensus.status().role == Role::Leader {
+            self.begin_handover(None);
+        }
+        self.handover.departure.get_or_insert(Departure { until, last: None });
+    }
+
+    /// Goes on with what was begun, as far as it can go by now.
+    pub(crate) fn hand_over(&mut self) {
+        let Some(attempt) = &mut self.handover.attempt else { return };
+        let now = Instant::now();
+        let status = self.consensus.status();
+        let outcome = match (status.role, status.leader) {
+            (Role::Leader, _) if now >= attempt.until => Handed::Nobody,
+            // Under way; consensus gives it up by itself when it takes too long.
+            (Role::Leader, _) if self.consensus.is_busy() => return,
+            (Role::Leader, _) => {
+                let reachable = &self.handover.reachable;
+                let is_left = |id: &NodeId| reachable.contains(id) && !attempt.tried.contains(id);
+                match self.consensus.successors().into_iter().find(is_left) {
+                    Some(id) => {
+                        tracing::info!(to = id, "handing over");
+                        attempt.tried.insert(id);
+                        self.consensus.transfer_leader(id);
+                        return;
+                    }
+                    None => Handed::Nobody,
+                }
+            }
+            (_, leader) if attempt.tried.is_empty() => Handed::NotMine(leader),
+            (_, Some(leader)) => Handed::To(leader),
+            (_, None) if now >= attempt.until => Handed::NotMine(None),
+            (_, None) => return,
+        };
+        tracing::info!("{outcome}");
+        self.handover.attempt = None;
+        for asker in self.handover.askers.drain(..) {
+            let _ = asker.send(outcome);
+        }
+    }
+
+    /// True when this server has to stop and nothing is left to wait for.
+    pub(crate) fn has_left(&mut self) -> bool {
+        if self.handover.departure.is_none() {
+            return false;
+        }
+        let oldest = self.oldest_waiting();
+        let Some(departure) = &mut self.handover.departure else { return false };
+        if Instant::now() >= departure.until {
+            return true;
+        }
+        if self.handover.attempt.is_some() {
+            return false;
+        }
+        // Nobody orders what waits, so it waits for nothing.
+        if self.consensus.status().leader.is_none() && self.stream == Stream::Closed {
+            return true;
+        }
+        oldest > *departure.last.get_or_insert(self.origin.sequence)
+    }
+}
