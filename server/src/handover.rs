@@ -55,7 +55,9 @@ pub(crate) struct Handover {
 #[derive(Debug)]
 struct Attempt {
     until: Instant,
-    /// Those that had their chance.
+    /// This server led when it began.
+    has_begun: bool,
+    /// Those that had their chance in this round.
     tried: BTreeSet<NodeId>,
 }
 
@@ -80,7 +82,8 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
     pub(crate) fn begin_handover(&mut self, asker: Option<oneshot::Sender<Handed>>) {
         self.handover.askers.extend(asker);
         let until = Instant::now() + PATIENCE;
-        self.handover.attempt.get_or_insert(Attempt { until, tried: BTreeSet::new() });
+        let attempt = Attempt { until, has_begun: false, tried: BTreeSet::new() };
+        self.handover.attempt.get_or_insert(attempt);
     }
 
     /// This server is to stop.
@@ -94,6 +97,8 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
 
     /// Goes on with what was begun, as far as it can go by now.
     pub(crate) fn hand_over(&mut self) {
+        let stream = self.stream;
+        let follows = |leader| matches!(stream, Stream::Leader { id, .. } if id == leader);
         let Some(attempt) = &mut self.handover.attempt else { return };
         let now = Instant::now();
         let status = self.consensus.status();
@@ -103,10 +108,15 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             (Role::Leader, _) if self.consensus.is_busy() => return,
             (Role::Leader, _) => {
                 let reachable = &self.handover.reachable;
-                let is_left = |id: &NodeId| reachable.contains(id) && !attempt.tried.contains(id);
-                match self.consensus.successors().into_iter().find(is_left) {
+                let mut able = self.consensus.successors();
+                able.retain(|id| reachable.contains(id));
+                if able.iter().all(|id| attempt.tried.contains(id)) {
+                    attempt.tried.clear();
+                }
+                match able.into_iter().find(|id| !attempt.tried.contains(id)) {
                     Some(id) => {
                         tracing::info!(to = id, "handing over");
+                        attempt.has_begun = true;
                         attempt.tried.insert(id);
                         self.consensus.transfer_leader(id);
                         return;
@@ -114,10 +124,11 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
                     None => Handed::Nobody,
                 }
             }
-            (_, leader) if attempt.tried.is_empty() => Handed::NotMine(leader),
-            (_, Some(leader)) => Handed::To(leader),
-            (_, None) if now >= attempt.until => Handed::NotMine(None),
-            (_, None) => return,
+            (_, leader) if !attempt.has_begun => Handed::NotMine(leader),
+            // It has begun to order what is written here.
+            (_, Some(leader)) if follows(leader) => Handed::To(leader),
+            (_, leader) if now >= attempt.until => Handed::NotMine(leader),
+            _ => return,
         };
         tracing::info!("{outcome}");
         self.handover.attempt = None;

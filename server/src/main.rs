@@ -2,7 +2,8 @@
 
 mod offline;
 
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -30,6 +31,15 @@ enum Command {
     /// to; everything else goes to standard error (set PINFOLD_LOG=debug for more).
     #[command(after_help = SERVE_HELP)]
     Serve(Serve),
+    /// Has another server of an ensemble lead.
+    ///
+    /// Asks the leader, and says what came of it. Clients keep their sessions and connections.
+    /// Its four-letter word `hand` has to be named in 4lw.commands.whitelist; `*` does not mean
+    /// it. A leader that is stopped by SIGTERM does the same by itself.
+    HandOver {
+        /// Where the leader takes clients, as HOST:PORT, without TLS.
+        leader: String,
+    },
     /// Reads the log of a data directory.
     #[command(subcommand)]
     Log(offline::LogCommand),
@@ -90,6 +100,7 @@ fn main() -> ExitCode {
         .init();
     let serve = match arguments.command {
         Command::Serve(serve) => serve,
+        Command::HandOver { leader } => return hand_over(&leader),
         Command::Log(command) => return offline::run_log(&command),
         Command::Snapshot(command) => return offline::run_snapshot(&command),
     };
@@ -100,6 +111,28 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn hand_over(leader: &str) -> ExitCode {
+    let mut answer = String::new();
+    let asked = TcpStream::connect(leader).and_then(|mut stream| {
+        stream.write_all(b"hand")?;
+        stream.read_to_string(&mut answer)
+    });
+    match asked {
+        Ok(_) if answer.starts_with("handed over") => {
+            print!("pinfold: {answer}");
+            ExitCode::SUCCESS
+        }
+        Ok(_) if answer.is_empty() => failed(leader, "no answer; it may take TLS alone"),
+        Ok(_) => failed(leader, answer.trim_end()),
+        Err(error) => failed(leader, &error.to_string()),
+    }
+}
+
+fn failed(leader: &str, reason: &str) -> ExitCode {
+    eprintln!("pinfold: {leader}: {reason}");
+    ExitCode::FAILURE
 }
 
 fn settings(serve: &Serve) -> Result<Config, ServerError> {

@@ -33,6 +33,7 @@ fn leadership_moves_on_command() {
     let next = next.and_then(|rest| rest.strip_suffix(" leads\n")).expect(&answer);
     let next: usize = next.parse().unwrap();
     assert_ne!(next, leader + 1);
+    assert!(ask(&ensemble.address(leader), "srvr").contains("Mode: follower"));
     assert_eq!(ensemble.leader(), next - 1);
     // Whoever is connected does not even notice.
     wire.create("/after", "");

@@ -1,5 +1,6 @@
 //! The client against the real server, over connections that are cut and held.
 
+mod ensemble;
 mod operations;
 mod order;
 mod proxy;
@@ -8,6 +9,7 @@ mod reconnection;
 mod recorder;
 mod refusals;
 mod requests;
+mod rolling;
 mod watches;
 
 use std::time::Duration;

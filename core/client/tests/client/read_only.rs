@@ -1,53 +1,10 @@
 //! A client that allows a read-only server: reads go on without a majority, and writes come back
 //! when there is one again.
 
-use std::net::TcpListener;
-use std::sync::atomic::{AtomicU16, Ordering};
-
 use pinfold_client::{Acl, Client, CreateMode, ErrorCode, Options, SessionState};
-use pinfold_server::Config;
-use pinfold_server::embedded::Server;
-use tempfile::TempDir;
 
+use crate::ensemble::{configurations, start, stop};
 use crate::options;
-
-/// A port that nobody listens on, below those that the system deals out.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = (std::process::id() as u16).rotate_left(9);
-    loop {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(start);
-        let port = 20_000 + number % 12_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
-/// The configurations of two servers, which are a majority only together.
-fn pair(folder: &TempDir) -> [Config; 2] {
-    let line =
-        |id: usize| format!("server.{id}=127.0.0.1:{}:0;127.0.0.1:{}\n", free_port(), free_port());
-    let lines = line(1) + &line(2);
-    [1, 2].map(|id| {
-        let data = folder.path().join(id.to_string());
-        std::fs::create_dir_all(&data).unwrap();
-        std::fs::write(data.join("myid"), id.to_string()).unwrap();
-        let dir = data.display();
-        let text = format!("dataDir={dir}\ntickTime=500\nreadonlymode.enabled=true\n{lines}");
-        Config::parse(&text, "test").unwrap()
-    })
-}
-
-async fn start(config: &Config) -> Server {
-    let config = config.clone();
-    let start = || Server::builder().config(config).start().unwrap();
-    tokio::task::spawn_blocking(start).await.unwrap()
-}
-
-async fn stop(server: Server) {
-    tokio::task::spawn_blocking(|| server.stop().unwrap()).await.unwrap();
-}
 
 async fn reaches(client: &Client, wanted: SessionState) {
     client.states().wait_for(|state| *state == wanted).await.unwrap();
@@ -56,7 +13,7 @@ async fn reaches(client: &Client, wanted: SessionState) {
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_go_on_without_a_majority_and_writes_come_back() {
     let folder = tempfile::tempdir().unwrap();
-    let configs = pair(&folder);
+    let configs = configurations(&folder, 2, "readonlymode.enabled=true\n");
     let (first, second) = tokio::join!(start(&configs[0]), start(&configs[1]));
     let hosts = format!("{},{}", first.address(), second.address());
     let allowing = || Options { read_only: true, ..options(hosts.clone()) };
