@@ -181,8 +181,10 @@ impl Connection {
         self.output_ready.notify_one();
     }
 
-    /// Ends the connection at once.
+    /// Ends the connection at once. Nothing is answered any more: an earlier request may have
+    /// been dropped, and its client must not take a later answer for one that comes in order.
     pub(crate) fn kill(&self) {
+        lock(&self.output).last = true;
         self.killed.notify_one();
     }
 
