@@ -85,6 +85,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
     /// The link to this server is new: what it carried before may not have arrived.
     pub(crate) fn link_is_up(&mut self, peer: NodeId) {
         self.note_link(peer, true);
+        self.tell_members(peer);
         for checkpoint in self.digests.known() {
             self.courier.send(peer, Frame::Digest(checkpoint));
         }

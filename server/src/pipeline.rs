@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pinfold_proto::{Id, OpCode};
+use pinfold_proto::{Configuration, Id, OpCode};
 use pinfold_replication::{
     Committed, Consensus, Error as ConsensusError, Membership, NodeId, ReadState, SnapshotMeta,
     StoreError,
@@ -149,6 +149,8 @@ pub(crate) struct Pipeline<C: Consensus, P: Courier> {
     pub(crate) is_member: bool,
     /// The members are, or are to be, others than the courier knows.
     pub(crate) members_changed: bool,
+    /// The members as another server has told of them, which may know of a later change.
+    pub(crate) told: Configuration,
     pub(crate) digests: Digests,
     /// Of the last entry of this server that somebody waits for.
     pub(crate) origin: Origin,
@@ -206,6 +208,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             reconfiguring: None,
             is_member: false,
             members_changed: true,
+            told: Configuration::default(),
             digests,
             origin: Origin { server, sequence: 0 },
             last_time_ms: 0,
@@ -410,6 +413,13 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
                 let verdict = self.digests.heard(from, checkpoint, &self.membership);
                 self.abide(verdict)
             }
+            Frame::Members(members) => {
+                if members.version >= self.told.version && members != self.told {
+                    self.told = members;
+                    self.members_changed = true;
+                }
+                Ok(())
+            }
             // Written to the disk where they came in.
             Frame::Offer(_) | Frame::Block(_) => Ok(()),
         }
@@ -436,6 +446,23 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         self.outgoing.clear();
         lock(&self.shared.connections).values().for_each(|connection| connection.kill());
         Ok(())
+    }
+
+    /// A snapshot of the state as it is now.
+    fn write_snapshot(&mut self) {
+        let (index, term, membership) = (self.applied, self.applied_term, self.membership.clone());
+        let image = self.shared.state().snapshot();
+        let meta = SnapshotMeta { index, term, membership };
+        self.snapshots.write(meta, image, self.shared.pipeline());
+    }
+
+    /// A new server needs a snapshot of a time at which it is a member: then one is due, however
+    /// few entries there were.
+    pub(crate) fn provide_snapshot(&mut self) {
+        if !self.snapshots.is_writing() && self.consensus.lacks_snapshot() {
+            tracing::info!(index = self.applied, "a snapshot for a new server");
+            self.write_snapshot();
+        }
     }
 
     /// Tells the other servers what this one came to, and hears what that means.
@@ -520,10 +547,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
                 (self.applied, self.applied_term) = (index, term);
                 self.snapshots.applied(done as u64);
                 if self.snapshots.is_due() {
-                    let membership = self.membership.clone();
-                    let meta = SnapshotMeta { index, term, membership };
-                    let image = self.shared.state().snapshot();
-                    self.snapshots.write(meta, image, self.shared.pipeline());
+                    self.write_snapshot();
                 }
             }
             if !rest.more && (places.is_empty() || held > 0) {

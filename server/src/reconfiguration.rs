@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::error::ServerError;
 use crate::ordering::Stream;
-use crate::peers::Courier;
+use crate::peers::{Courier, Frame};
 use crate::pipeline::Pipeline;
 use crate::shared::lock;
 
@@ -33,12 +33,32 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         if std::mem::replace(&mut self.is_member, is_member) && !is_member {
             self.retire();
         }
+        let version = current.version;
         let mut members = current.members;
         members.extend(pending.unwrap_or_default().members);
+        if self.told.version >= version {
+            // Who has just come, or comes back after a while, has to answer the leader of today.
+            members.extend(self.told.members.iter().map(|(id, told)| (*id, told.clone())));
+        }
         if !members.is_empty() {
             self.courier.know(&members);
         }
         self.change_members(Instant::now())
+    }
+
+    /// Tells another server who there is, lest it cannot answer whom it has never heard of.
+    pub(crate) fn tell_members(&mut self, peer: NodeId) {
+        let (mut known, pending) = {
+            let state = self.shared.state();
+            (state.configuration(), state.pending_configuration().cloned())
+        };
+        if let Some(pending) = pending {
+            known.version = pending.version;
+            known.members.extend(pending.members);
+        }
+        if !known.members.is_empty() {
+            self.courier.send(peer, Frame::Members(known));
+        }
     }
 
     /// The others go on without this server. Its clients find one that still hears of them.

@@ -64,6 +64,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             self.consensus.tick();
             self.watch_leader(now);
             self.change_members(now)?;
+            self.provide_snapshot();
         }
         if self.times.campaign.is_some_and(|at| now >= at) {
             self.times.campaign = None;

@@ -35,7 +35,11 @@ impl Snapshots {
     }
 
     pub(crate) fn is_due(&self) -> bool {
-        self.since >= self.every && self.writer.is_none()
+        self.since >= self.every && !self.is_writing()
+    }
+
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writer.is_some()
     }
 
     /// Writes an image on a thread of its own, which reports to the pipeline.

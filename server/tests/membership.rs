@@ -21,7 +21,7 @@ const SUPER: &str = "reconfigEnabled=true\n\
 struct Site {
     text: String,
     line: String,
-    _folder: TempDir,
+    folder: TempDir,
     server: Option<Server>,
 }
 
@@ -38,7 +38,7 @@ impl Site {
         for line in others.iter().map(|site| &site.line).chain([&line]) {
             text.push_str(&format!("{line}\n"));
         }
-        Site { text, line, _folder: folder, server: None }
+        Site { text, line, folder: folder, server: None }
     }
 
     fn start(&mut self) {
@@ -192,6 +192,58 @@ fn servers_that_do_not_come_are_given_up() {
     wire.create("/alone", "");
     let again = wire.code(OpCode::Reconfig, &change(&joining, "", -1));
     assert_eq!(again, ErrorCode::NewConfigNoQuorum);
+}
+
+/// Writes until the log does not go back to its beginning any more.
+fn shorten(wire: &mut Wire, folder: &std::path::Path) {
+    let snapshots = || {
+        let entries = std::fs::read_dir(folder.join("snapshots")).into_iter().flatten();
+        let names = entries.flatten().map(|entry| entry.file_name());
+        names.filter(|name| name.to_string_lossy().ends_with(".snapshot")).count()
+    };
+    wire.create("/filled", "");
+    while snapshots() < 3 {
+        wire.set("/filled", "again");
+    }
+    // The last of them is reported to the log by now, or with this.
+    for _ in 0..3 {
+        wire.set("/filled", "at last");
+    }
+}
+
+#[test]
+fn a_new_server_needs_no_write_to_get_a_snapshot_that_knows_it() {
+    let mut first = Site::new(1, &[]);
+    first.text.push_str("snapCount=20\n");
+    first.start();
+    let mut wire = first.connect();
+    founded(&mut wire);
+    shorten(&mut wire, first.folder.path());
+    assert_eq!(wire.auth("digest", "super:test"), Some(ErrorCode::Ok));
+    let mut second = Site::new(2, &[&first]);
+    second.start();
+    let _: GetDataResponse = wire.ask(OpCode::Reconfig, &change(&second.line, "", -1));
+    let mut other = second.connect();
+    assert_eq!(other.get("/filled", false).0.unwrap(), "at last");
+}
+
+#[test]
+fn a_new_server_answers_a_leader_that_its_file_does_not_name() {
+    let ensemble = Ensemble::with(3, SUPER);
+    let leader = ensemble.leader();
+    let mut wire = ensemble.connect(leader);
+    founded(&mut wire);
+    assert_eq!(wire.auth("digest", "super:test"), Some(ErrorCode::Ok));
+    wire.create("/there", "already");
+    let mut fourth = Site::new(4, &[]);
+    let known = format!("server.{}=", (leader + 1) % 3 + 1);
+    let line = ensemble.texts[0].lines().find(|line| line.starts_with(&known)).unwrap();
+    fourth.text.push_str(&format!("{line}\n"));
+    fourth.start();
+    let _: GetDataResponse = wire.ask(OpCode::Reconfig, &change(&fourth.line, "", -1));
+    let mut other = fourth.connect();
+    assert_eq!(configuration(&mut other), configuration(&mut wire));
+    assert_eq!(other.get("/there", false).0.unwrap(), "already");
 }
 
 #[test]

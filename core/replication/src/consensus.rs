@@ -80,6 +80,10 @@ pub trait Consensus {
     /// [`Error::Store`], as in [`advance`](Self::advance).
     fn snapshot_taken(&mut self, meta: &SnapshotMeta) -> Result<(), Error>;
 
+    /// Whether a peer needs a snapshot that is newer than any there is: as of now it would do. Says
+    /// so once, and again for as long as that is so.
+    fn lacks_snapshot(&mut self) -> bool;
+
     /// Writes down how far the log is decided, before a clean stop: damage to the end of the log
     /// is then told from a write that was cut short. Nothing may be proposed after it.
     ///

@@ -30,6 +30,12 @@ impl Membership {
         self.voters == [id] && self.voters_outgoing.is_empty()
     }
 
+    /// Whether this server votes or follows.
+    pub fn contains(&self, id: NodeId) -> bool {
+        let mut all = self.voters.iter().chain(&self.learners).chain(&self.voters_outgoing);
+        all.any(|member| *member == id)
+    }
+
     /// Our own versioned form, for files and frames.
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(64);

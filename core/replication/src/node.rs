@@ -467,6 +467,10 @@ impl<L: LogStore> Consensus for RaftNode<L> {
         taken.map_err(|error| self.fatal(error))
     }
 
+    fn lacks_snapshot(&mut self) -> bool {
+        self.raw.store().take_lack_of_snapshot()
+    }
+
     fn close(&mut self) -> Result<(), Error> {
         if self.failed {
             return Ok(());

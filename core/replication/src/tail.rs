@@ -6,11 +6,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
 use raft::{GetEntriesContext, RaftState, StorageError};
 
-use crate::store::{LogStore, StoreError};
+use crate::store::{LogStore, SnapshotMeta, StoreError};
 use crate::translate;
 use crate::{HardState as OwnHardState, LogEntry, Start};
 
@@ -27,12 +28,20 @@ pub(crate) struct Tail<L> {
     bytes: u64,
     // raft reads through a shared reference; what failed there is told by the next write.
     failed: Mutex<Option<StoreError>>,
+    // Likewise: a peer needs a snapshot that there is not.
+    lacks_snapshot: AtomicBool,
 }
 
 impl<L: LogStore> Tail<L> {
     pub(crate) fn new(store: L, start: Start) -> Self {
         let failed = Mutex::new(None);
-        Self { store, start, entries: VecDeque::new(), bytes: 0, failed }
+        let lacks_snapshot = AtomicBool::new(false);
+        Self { store, start, entries: VecDeque::new(), bytes: 0, failed, lacks_snapshot }
+    }
+
+    /// Whether a peer needed a snapshot that there was not, once.
+    pub(crate) fn take_lack_of_snapshot(&self) -> bool {
+        self.lacks_snapshot.swap(false, Ordering::Relaxed)
     }
 
     /// The error of a read that raft made, once.
@@ -185,9 +194,12 @@ impl<L: LogStore> raft::Storage for Tail<L> {
         Ok(self.store.last_index())
     }
 
-    fn snapshot(&self, request_index: u64, _to: u64) -> raft::Result<Snapshot> {
+    fn snapshot(&self, request_index: u64, to: u64) -> raft::Result<Snapshot> {
+        // Nobody takes a snapshot of a time at which it was no member.
+        let usable = |meta: &SnapshotMeta| meta.membership.contains(to);
         // Never waits for one to be made: raft asks again.
-        let Some(meta) = self.store.snapshot(request_index) else {
+        let Some(meta) = self.store.snapshot(request_index).filter(usable) else {
+            self.lacks_snapshot.store(true, Ordering::Relaxed);
             return Err(raft::Error::Store(StorageError::SnapshotTemporarilyUnavailable));
         };
         Ok(translate::snapshot_in(&meta))

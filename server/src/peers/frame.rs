@@ -5,6 +5,7 @@
 //! ```
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use pinfold_proto::Configuration;
 
 use crate::digests::Checkpoint;
 use crate::peers::snapshot::Offer;
@@ -23,6 +24,7 @@ const OFFER: u8 = 4;
 const BLOCK: u8 = 5;
 const ANNOUNCED: u8 = 6;
 const DIGEST: u8 = 7;
+const MEMBERS: u8 = 8;
 
 /// One thing that a server says to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub(crate) enum Frame {
     Announced(Bytes),
     /// The sender's state after a record of the log.
     Digest(Checkpoint),
+    /// The servers of the ensemble as its sender knows them, as in `/zookeeper/config`.
+    Members(Configuration),
 }
 
 /// Entries of one server, in its order, for the leader of a term.
@@ -101,6 +105,10 @@ impl Frame {
                 out.put_u64_le(*index);
                 out.put_u64_le(*digest);
             }
+            Frame::Members(configuration) => {
+                out.put_u8(MEMBERS);
+                out.put_slice(configuration.to_string().as_bytes());
+            }
         }
         let length = out.len() - start - HEAD;
         let checksum = crc32fast::hash(&out[start + HEAD..]);
@@ -116,6 +124,7 @@ impl Frame {
             Frame::Forward(forward) => forward.entries.iter().map(|entry| entry.len() + 4).sum(),
             Frame::Heard(sessions) => sessions.len() * 8,
             Frame::Digest(_) => 16,
+            Frame::Members(configuration) => configuration.members.len() * 64,
         }
     }
 
@@ -179,6 +188,13 @@ impl Frame {
                     false => Err(Damaged("it has a rest")),
                 }
             }
+            MEMBERS => {
+                let text = str::from_utf8(&body).ok();
+                let configuration = text.and_then(|text| Configuration::parse(text).ok());
+                // In the one form in which it is written.
+                let configuration = configuration.filter(|found| found.to_string() == body);
+                configuration.map(Frame::Members).ok_or(Damaged("the members in it"))
+            }
             _ => Err(Damaged("its kind")),
         }
     }
@@ -199,6 +215,7 @@ mod tests {
             Frame::Block(Bytes::from_static(b"block")),
             Frame::Announced(Bytes::from_static(b"message")),
             Frame::Digest(Checkpoint { index: 9, digest: u64::MAX }),
+            Frame::Members(Configuration::parse("server.3=c:1:2;c:3\nversion=1f").unwrap()),
         ]
     }
 
