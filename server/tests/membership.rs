@@ -38,7 +38,7 @@ impl Site {
         for line in others.iter().map(|site| &site.line).chain([&line]) {
             text.push_str(&format!("{line}\n"));
         }
-        Site { text, line, folder: folder, server: None }
+        Site { text, line, folder, server: None }
     }
 
     fn start(&mut self) {

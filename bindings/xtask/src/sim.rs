@@ -1,10 +1,12 @@
 //! `cargo x sim`: seeds of the simulation in core/sim.
 
-use crate::{Fallible, step, workspace};
+use crate::fault::Doing;
+use crate::{Fallible, Fault, step, workspace};
 use std::process::Command;
 
 /// Simulate ensembles under faults: `--seeds A..B`, `--seed S` for one again, `--bug list`
 #[derive(clap::Args)]
+#[command(disable_help_flag = true)]
 pub(crate) struct Args {
     /// Arguments of the simulation
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -13,8 +15,15 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Fallible {
     // Optimised, because it is all about many seeds.
-    step::run(&mut workspace::cargo(&["build", "--release", "-p", "pinfold-sim"]))?;
+    let profile = ["--profile", "simulation"];
+    step::run(workspace::cargo(&["build", "-q", "-p", "pinfold-sim"]).args(profile))?;
     let target = workspace::built()?;
-    let optimised = target.parent().unwrap_or(&target).join("release");
-    step::run(Command::new(optimised.join("pinfold-sim")).args(args.arguments))
+    let optimised = target.parent().unwrap_or(&target).join("simulation");
+    let status = Command::new(optimised.join("pinfold-sim")).args(args.arguments).status();
+    match status.doing("running the simulation")?.code() {
+        Some(0) => Ok(()),
+        // It has said what is wrong with its command line.
+        Some(2) => std::process::exit(2),
+        _ => Err(Fault::new("the simulation has shown a violation")),
+    }
 }

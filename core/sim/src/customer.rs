@@ -8,6 +8,7 @@ use pinfold_client::{Acl, Client, CreateMode, MultiOp, Options, Watch};
 use tokio::time::sleep;
 
 use crate::Random;
+use crate::ledger::CONFIG;
 use crate::network::Place;
 
 const NAMES: u64 = 8;
@@ -114,6 +115,11 @@ async fn step(client: &Client, random: &mut Random, watches: &mut Vec<Watch>) {
             let _ = client.get(&path).await;
         }
         9 => drop(client.exists(&path).await),
+        10 if random.one_in(3) => {
+            if let Ok((.., watch)) = client.get_watch(CONFIG).await {
+                watches.push(watch);
+            }
+        }
         10 => drop(client.get_children(&path).await),
         11 => {
             if let Ok((_, watch)) = client.exists_watch(&path).await {

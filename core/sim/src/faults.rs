@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::network::Weather;
+use crate::world::SPARES;
 use crate::{CrashKind, Random};
 
 /// One thing that goes wrong.
@@ -32,8 +33,12 @@ pub(crate) enum Fault {
     ClockJump { server: u64, by_ms: i64 },
     /// A server is stopped as it should be, and started again.
     Restart { server: u64, down_ms: u64 },
+    /// An operator adds a server, or changes its role. It is started if it never was.
+    Join { server: u64, is_observer: bool },
+    /// An operator removes a server, which goes on running.
+    Leave { server: u64 },
     /// A client dies without a word; another takes its place.
-    KillClient { client: usize },
+    KillClient { client: usize, with_power: bool },
 }
 
 /// How a partition cuts.
@@ -83,10 +88,14 @@ fn crash(random: &mut Random) -> CrashKind {
 }
 
 fn fault(random: &mut Random, servers: u64, clients: u64) -> Fault {
-    let server = 1 + random.below(servers);
+    // Spare ones too, which may be there by then.
+    let server = match random.one_in(6) {
+        true => 1 + random.below(servers + SPARES),
+        false => 1 + random.below(servers),
+    };
     let down_ms = 100 + random.below(5000);
     let for_ms = 200 + random.below(6000);
-    match random.below(24) {
+    match random.below(27) {
         0..=2 => {
             let least = 1 + random.below(20);
             let delay = (least, least + random.below(120));
@@ -122,7 +131,15 @@ fn fault(random: &mut Random, servers: u64, clients: u64) -> Fault {
             Fault::ClockJump { server, by_ms }
         }
         21 | 22 => Fault::Restart { server, down_ms: down_ms / 4 },
-        _ => Fault::KillClient { client: random.below(clients) as usize },
+        23 | 24 => {
+            let server = 1 + random.below(servers + SPARES);
+            Fault::Join { server, is_observer: random.one_in(4) }
+        }
+        25 => Fault::Leave { server: 1 + random.below(servers + SPARES) },
+        _ => {
+            let client = random.below(clients) as usize;
+            Fault::KillClient { client, with_power: random.one_in(2) }
+        }
     }
 }
 

@@ -16,6 +16,8 @@ use pinfold_state::{Body, Entry, Outcome, StateMachine, TreeEventKind};
 const HEARSAY_MS: u64 = 1500;
 /// A session that was not heard of for its timeout and this long must be over.
 const FORGOTTEN_MS: u64 = 3000;
+/// What the ensemble says of itself.
+pub(crate) const CONFIG: &str = "/zookeeper/config";
 /// Where the simulated clocks on the wall begin.
 pub(crate) const EPOCH_MS: i64 = 1_700_000_000_000;
 
@@ -77,6 +79,7 @@ impl Ledger {
             clocks_jumped: false,
         };
         ledger.remember("/", 0);
+        ledger.remember(CONFIG, 0);
         ledger
     }
 
@@ -93,6 +96,12 @@ impl Ledger {
     /// How far a server has come.
     pub(crate) fn reached(&self, id: u64) -> u64 {
         self.reached.get(&id).copied().unwrap_or(0)
+    }
+
+    /// Whether a server belongs to the ensemble, as far as the ensemble itself has said so.
+    pub(crate) fn is_member(&self, id: u64) -> Option<bool> {
+        let members = self.reference.configuration().members;
+        (!members.is_empty()).then(|| members.contains_key(&id))
     }
 
     /// A session that is open although nobody has heard of it for much longer than its timeout.
@@ -168,7 +177,13 @@ impl Ledger {
         for event in &applied.events {
             let is_child = event.kind == TreeEventKind::ChildrenChanged;
             let path = event.path.to_string();
+            if event.kind == TreeEventKind::Deleted {
+                self.check_goes(&path, entry)?;
+            }
             self.remember(&path, zxid);
+            if event.kind == TreeEventKind::Created {
+                self.check_comes(&path)?;
+            }
             self.changes.entry((path.clone(), is_child)).or_default().push(zxid);
             if event.kind == TreeEventKind::Deleted {
                 self.changes.entry((path, true)).or_default().push(zxid);
@@ -188,13 +203,46 @@ impl Ledger {
             }
             Body::CloseSession if applied.outcome == Outcome::SessionClosed => {
                 self.ends(session, entry)?;
+                if let Some(path) = self.versions.keys().find(|p| self.owner(p) == Some(session)) {
+                    return Err(format!("{path} is left of session {session:#x}, which is over"));
+                }
             }
             Body::Request(_) | Body::Multi(_) | Body::Void(_) => {}
+            Body::Found(_) => {
+                self.remember(CONFIG, 0);
+                return Ok(());
+            }
             // Nobody is answered with their zxids.
             _ => return Ok(()),
         }
         self.writes.insert(zxid, Written { session, cxid: entry.cxid, error });
         Ok(())
+    }
+
+    /// The owner of an ephemeral that is there as of now.
+    fn owner(&self, path: &str) -> Option<i64> {
+        let (_, stat, _) = self.versions.get(path)?.last()?.node.as_ref()?;
+        (stat.ephemeral_owner != 0).then_some(stat.ephemeral_owner)
+    }
+
+    /// An ephemeral comes with an open session only.
+    fn check_comes(&self, path: &str) -> Result<(), String> {
+        let Some(owner) = self.owner(path) else { return Ok(()) };
+        match self.sessions.get(&owner) {
+            Some(session) if !session.is_over => Ok(()),
+            _ => Err(format!("{path} was created for session {owner:#x}, which is not open")),
+        }
+    }
+
+    /// The end of a session takes its own ephemerals away and nothing else.
+    fn check_goes(&self, path: &str, entry: &Entry) -> Result<(), String> {
+        let (session, owner) = (entry.session_id, self.owner(path));
+        match entry.body {
+            Body::CloseSession if owner != Some(session) => Err(format!(
+                "the end of session {session:#x} has deleted {path}, whose owner is {owner:x?}"
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn remember(&mut self, path: &str, zxid: i64) {
@@ -329,6 +377,10 @@ impl Ledger {
         let expected = self.node(path, zxid);
         let is_right = match (&seen, expected) {
             (None, None) => true,
+            // The ensemble has not been told yet what it is, which takes no zxid.
+            (Some(seen), Some((_, stat, _))) if path == CONFIG && seen.stat.data_length == 0 => {
+                stat.mzxid == 0
+            }
             (Some(seen), Some((data, stat, _))) => {
                 seen.data.as_deref() == data.as_deref() && seen.stat == *stat
             }

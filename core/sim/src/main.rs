@@ -12,9 +12,13 @@ use serde_json::json;
 /// Runs that may be spent on a shorter schedule for a violation.
 const SHRINKING: usize = 60;
 
-/// Run the simulation with seeds; exit 1 on the first violation
+/// Run the simulation with seeds
 #[derive(Parser)]
-#[command(name = "pinfold-sim")]
+#[command(
+    name = "cargo x sim",
+    after_help = "Exit status: 0 when no seed shows a violation, 1 \
+                                             when one does, 2 when the command line is wrong."
+)]
 struct Arguments {
     /// Seeds A to B, without B
     #[arg(long, value_name = "A..B", default_value = "0..100", value_parser = range)]
@@ -34,6 +38,9 @@ struct Arguments {
     /// One server's log and state machine alone, with many crashes
     #[arg(long)]
     storage: bool,
+    /// What the servers say meanwhile, to standard error: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", requires = "seed")]
+    log: Option<tracing::Level>,
     /// One line of JSON for the result, nothing else
     #[arg(long)]
     json: bool,
@@ -46,13 +53,24 @@ fn range(text: &str) -> Result<Range<u64>, String> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(level) = arguments.log {
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(level).without_time().with_ansi(false);
+        subscriber.with_writer(std::io::stderr).init();
+    }
     let bug = match arguments.bug.as_deref() {
         None => None,
         Some(name) => match Bug::named(name) {
             Some(bug) => Some(bug),
             None => {
-                Bug::ALL.iter().for_each(|(name, _, what)| println!("{name:<24}{what}"));
-                return if name == "list" { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+                let list = Bug::ALL.iter().map(|(name, _, what)| format!("{name:<24}{what}\n"));
+                let list: String = list.collect();
+                if name == "list" {
+                    print!("{list}");
+                    return ExitCode::SUCCESS;
+                }
+                eprint!("error: {name} is no fault that can be planted:\n{list}");
+                return ExitCode::from(2);
             }
         },
     };
@@ -119,22 +137,30 @@ fn tell(arguments: &Arguments, total: &Report, seeds: Range<u64>, took: Duration
 
 fn tell_violation(arguments: &Arguments, setting: &Setting, violation: Violation) {
     let setting = Setting { seed: violation.seed, ..setting.clone() };
+    let bug = arguments.bug.as_ref().map_or(String::new(), |name| format!(" --bug {name}"));
+    let Setting { seed, servers, seconds, .. } = setting;
+    let again = format!("cargo x sim --seed {seed} --nodes {servers} --seconds {seconds}{bug}");
+    let Violation { at_ms, what, trace, .. } = violation.clone();
+    if !arguments.json {
+        println!("violation: {violation}");
+        println!("trace {trace:016x}");
+        eprintln!("looking for fewer faults that show it, in {SHRINKING} runs at most");
+    }
+    // Not while the servers speak: they would go on with what is another run.
+    let tries = if arguments.log.is_some() { 0 } else { SHRINKING };
+    let (left, shown) = shrink(&setting, violation, tries);
     if arguments.json {
-        let Violation { seed, at_ms, what, trace } = violation;
-        let trace = format!("{trace:016x}");
-        let found = json!({ "seed": seed, "at_ms": at_ms, "what": what, "trace": trace });
+        let faults: Vec<String> = left.iter().map(|fault| fault.to_string()).collect();
+        let found = json!({
+            "seed": seed, "nodes": servers, "seconds": seconds, "at_ms": at_ms, "what": what,
+            "trace": format!("{trace:016x}"), "schedule": faults, "again": again,
+        });
         return println!("{}", json!({ "violation": found }));
     }
-    println!("violation: {violation}");
-    println!("trace {:016x}", violation.trace);
-    let seed = violation.seed;
-    let (left, shown) = shrink(&setting, violation, SHRINKING);
     println!("what had to go wrong for it:");
     left.iter().for_each(|fault| println!("  {fault}"));
     println!("with that alone: {shown}");
-    let bug = arguments.bug.as_ref().map_or(String::new(), |name| format!(" --bug {name}"));
-    let Setting { servers, seconds, .. } = setting;
-    println!("again: cargo x sim --seed {seed} --nodes {servers} --seconds {seconds}{bug}");
+    println!("again: {again}");
 }
 
 fn run_storage(seeds: Range<u64>) -> ExitCode {

@@ -9,19 +9,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 
 use bytes::BytesMut;
-use pinfold_client::simulation as client;
-use pinfold_server::environment as server;
 use pinfold_server::simulation::HELLO_BYTES;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+mod socket;
 
 use crate::Random;
 use crate::recorder::Recorder;
+pub(crate) use socket::{Doorway, End, Place};
 
 /// Most bytes on their way in one direction of a connection; who wants to write more waits.
 const WINDOW: usize = 256 << 10;
@@ -61,6 +59,8 @@ struct Inner {
     weather: Weather,
     /// Directions in which nothing comes through.
     cuts: BTreeSet<(Host, Host)>,
+    /// Hosts without power: nobody is told so.
+    dark: BTreeSet<Host>,
     doors: BTreeMap<(Host, u16), Door>,
     calls: VecDeque<Call>,
     connections: BTreeMap<u64, Connection>,
@@ -95,6 +95,8 @@ struct Connection {
     /// What the one and the other has written.
     lanes: [Lane; 2],
     is_broken: bool,
+    /// One of the hosts has lost its power, and with it what it knew of the connection; 0 or 1.
+    orphaned: Option<usize>,
     /// Ends that are still held.
     held: u8,
 }
@@ -128,6 +130,7 @@ impl Network {
             random: Random::new(seed),
             weather: Weather::FINE,
             cuts: BTreeSet::new(),
+            dark: BTreeSet::new(),
             doors: BTreeMap::new(),
             calls: VecDeque::new(),
             connections: BTreeMap::new(),
@@ -162,6 +165,24 @@ impl Network {
         }
     }
 
+    /// A host has lost its power. Whoever talks to it hears nothing until it is there again, and
+    /// then only on asking: it knows of no connection.
+    pub(crate) fn host_is_dark(&self, host: Host) {
+        let mut inner = self.inner();
+        inner.doors.retain(|(at, _), _| *at != host);
+        inner.dark.insert(host);
+        for connection in inner.connections.values_mut() {
+            if let Some(side) = connection.hosts.iter().position(|at| *at == host) {
+                connection.orphaned = Some(side);
+            }
+        }
+    }
+
+    /// The host has its power again.
+    pub(crate) fn host_is_up(&self, host: Host) {
+        self.inner().dark.remove(&host);
+    }
+
     /// Breaks the connections of a host; its doors are gone.
     pub(crate) fn host_is_down(&self, host: Host) {
         let mut inner = self.inner();
@@ -176,9 +197,17 @@ impl Network {
     /// Time has come to this millisecond: delivers what is due.
     pub(crate) fn step(&self, now_ms: u64) {
         let mut inner = self.inner();
-        let Inner { connections, cuts, .. } = &mut *inner;
+        let Inner { connections, cuts, dark, .. } = &mut *inner;
         for connection in connections.values_mut() {
             let [a, b] = connection.hosts;
+            if let Some(side) = connection.orphaned {
+                let is_cut = cuts.contains(&(a, b)) || cuts.contains(&(b, a));
+                let is_asked = !connection.lanes[1 - side].flight.is_empty();
+                if is_asked && !is_cut && !dark.contains(&connection.hosts[side]) {
+                    connection.break_off();
+                }
+                continue;
+            }
             for (lane, way) in connection.lanes.iter_mut().zip([(a, b), (b, a)]) {
                 if !cuts.contains(&way) {
                     lane.deliver(now_ms);
@@ -243,7 +272,7 @@ impl Inner {
             if Arc::strong_count(&call.answer) == 1 {
                 continue;
             }
-            if call.due_ms > self.now_ms || is_cut {
+            if call.due_ms > self.now_ms || is_cut || self.dark.contains(&host) {
                 self.calls.push_back(call);
                 continue;
             }
@@ -258,6 +287,7 @@ impl Inner {
                         port,
                         lanes: Default::default(),
                         is_broken: false,
+                        orphaned: None,
                         held: 2,
                     };
                     self.connections.insert(self.last, connection);
@@ -389,187 +419,5 @@ impl Lane {
                 self.flight.push_back((due_ms, late));
             }
         }
-    }
-}
-
-/// One end of a connection.
-pub(crate) struct End {
-    network: Network,
-    number: u64,
-    side: usize,
-}
-
-impl fmt::Debug for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "End {} of connection {}", self.side, self.number)
-    }
-}
-
-impl End {
-    fn end_writing(&self) {
-        let mut inner = self.network.inner();
-        let due_ms = inner.now_ms + inner.delay();
-        if let Some(connection) = inner.connections.get_mut(&self.number) {
-            let lane = &mut connection.lanes[self.side];
-            lane.ends = true;
-            lane.last_due_ms = lane.last_due_ms.max(due_ms);
-        }
-    }
-
-    /// Registers who waits; to be called after a try that would block.
-    fn wait(&self, for_writing: bool, waker: &Waker) {
-        let mut inner = self.network.inner();
-        let Some(connection) = inner.connections.get_mut(&self.number) else { return };
-        connection.lanes[1 - self.side].reader = Some(waker.clone());
-        if for_writing {
-            connection.lanes[self.side].writer = Some(waker.clone());
-        }
-    }
-
-    fn state(&self, for_writing: bool) -> Option<bool> {
-        let inner = self.network.inner();
-        let Some(connection) = inner.connections.get(&self.number) else { return Some(true) };
-        let lane = &connection.lanes[1 - self.side];
-        if connection.is_broken || !lane.arrived.is_empty() || lane.ended {
-            return Some(true);
-        }
-        let has_room = connection.lanes[self.side].on_the_way < WINDOW;
-        (for_writing && has_room).then_some(false)
-    }
-}
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.end_writing();
-        let mut inner = self.network.inner();
-        if self.side == 0 {
-            inner.recorder.ended(self.number);
-        }
-        let Some(connection) = inner.connections.get_mut(&self.number) else { return };
-        connection.held -= 1;
-        let other = &mut connection.lanes[1 - self.side];
-        // What comes from now on finds nobody.
-        other.on_the_way = 0;
-        other.writer.take().into_iter().for_each(Waker::wake);
-    }
-}
-
-impl AsyncRead for End {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let read = self.network.inner().read(self.number, self.side, buffer.remaining());
-        match read {
-            Ok(piece) => {
-                buffer.put_slice(&piece);
-                Poll::Ready(Ok(()))
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.wait(false, context.waker());
-                Poll::Pending
-            }
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-}
-
-impl AsyncWrite for End {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut inner = self.network.inner();
-        match inner.write(self.number, self.side, bytes) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if let Some(connection) = inner.connections.get_mut(&self.number) {
-                    connection.lanes[self.side].writer = Some(context.waker().clone());
-                }
-                Poll::Pending
-            }
-            other => Poll::Ready(other),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end_writing();
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl client::Socket for End {
-    fn ready(
-        &self,
-        for_writing: bool,
-    ) -> Pin<Box<dyn Future<Output = io::Result<bool>> + Send + '_>> {
-        Box::pin(poll_fn(move |context| match self.state(for_writing) {
-            Some(is_readable) => Poll::Ready(Ok(is_readable)),
-            None => {
-                self.wait(for_writing, context.waker());
-                Poll::Pending
-            }
-        }))
-    }
-
-    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let piece = self.network.inner().read(self.number, self.side, buffer.len())?;
-        buffer[..piece.len()].copy_from_slice(&piece);
-        Ok(piece.len())
-    }
-
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.network.inner().write(self.number, self.side, bytes)
-    }
-}
-
-/// Where connections come in.
-#[derive(Debug)]
-pub(crate) struct Doorway {
-    network: Network,
-    at: (Host, u16),
-}
-
-impl server::Doorway for Doorway {
-    fn accept(&self) -> server::Incoming<'_> {
-        Box::pin(poll_fn(|context| {
-            let mut inner = self.network.inner();
-            let Some(door) = inner.doors.get_mut(&self.at) else { return Poll::Pending };
-            match door.queue.pop_front() {
-                Some((number, from)) => {
-                    let end = End { network: self.network.clone(), number, side: 1 };
-                    let stream: Box<dyn server::Stream> = Box::new(end);
-                    let [high, low] = from.to_be_bytes();
-                    let address = IpAddr::V4(Ipv4Addr::new(10, 0, high, low));
-                    Poll::Ready(Ok((stream, SocketAddr::new(address, 40_000))))
-                }
-                None => {
-                    door.waker = Some(context.waker().clone());
-                    Poll::Pending
-                }
-            }
-        }))
-    }
-}
-
-/// The network as one host has it.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    pub(crate) network: Network,
-    pub(crate) host: Host,
-}
-
-impl Place {
-    pub(crate) async fn connect(&self, address: &str) -> io::Result<End> {
-        self.network.call(self.host, address).await
-    }
-
-    pub(crate) fn bind(&self, address: &str) -> io::Result<Doorway> {
-        self.network.open(self.host, address)
     }
 }

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::actor::Actor;
 use crate::ledger::EPOCH_MS;
 use crate::network::Place;
+use crate::operator::SUPER;
 use crate::recorder::Recorder;
 use crate::{Bug, CrashKind, Random, SimDisk};
 
@@ -115,6 +116,8 @@ pub(crate) struct Server {
     stop: Option<oneshot::Sender<()>>,
     /// When it is started next, and how it went down.
     pub(crate) starts_ms: Option<(u64, CrashKind)>,
+    /// How it is to go down at some write.
+    pub(crate) planned: Option<CrashKind>,
     wall_ms: Arc<AtomicI64>,
     pub(crate) jumped_ms: i64,
     lives: u64,
@@ -129,7 +132,7 @@ impl Server {
     pub(crate) fn new(
         id: u64,
         seed: u64,
-        others: u64,
+        founders: u64,
         place: Place,
         recorder: Recorder,
         bug: Option<Bug>,
@@ -142,7 +145,8 @@ impl Server {
         myid.sync()?;
         disk.sync_dir(dir)?;
         let mut config = "tickTime=500\ndataDir=/data\nsnapCount=150\n".to_owned();
-        for other in 1..=others {
+        config += &format!("pinfold.digestEvery=100\nreconfigEnabled=true\n{SUPER}\n");
+        for other in (1..=founders).chain((id > founders).then_some(id)) {
             config += &format!("server.{other}=n{other}:2888:3888;n{other}:2181\n");
         }
         Ok(Server {
@@ -151,7 +155,8 @@ impl Server {
             actor: None,
             task: None,
             stop: None,
-            starts_ms: Some((0, CrashKind::Process)),
+            starts_ms: (id <= founders).then_some((0, CrashKind::Process)),
+            planned: None,
             wall_ms: Arc::new(AtomicI64::new(EPOCH_MS)),
             jumped_ms: 0,
             lives: 0,
@@ -166,6 +171,8 @@ impl Server {
     /// Begins a life.
     pub(crate) fn start(&mut self, kind: CrashKind) -> Result<(), String> {
         self.disk.restart(kind);
+        self.place.network.host_is_up(self.place.host);
+        self.planned = None;
         self.lives += 1;
         let random = Random::new(self.seed ^ (self.id << 40) ^ (self.lives << 8));
         let outside = Outside {
@@ -196,7 +203,8 @@ impl Server {
     pub(crate) fn step(&mut self, now_ms: u64) -> Result<(), String> {
         self.wall_ms.store(EPOCH_MS + now_ms as i64 + self.jumped_ms, Ordering::Relaxed);
         let Some(actor) = &mut self.actor else { return Ok(()) };
-        actor.step(now_ms)?;
+        let said = tracing::error_span!("server", id = self.id, now_ms);
+        said.in_scope(|| actor.step(now_ms))?;
         let owed_ms = self.disk.take_owed_ms();
         if owed_ms > 0 {
             actor.pause(now_ms + owed_ms);
@@ -206,14 +214,20 @@ impl Server {
         }
         let Some(task) = self.task.take() else { return Ok(()) };
         let ended = actor.finish(task);
-        let has_failed = self.disk.has_failed();
-        self.down();
+        let (has_failed, is_down) = (self.disk.has_failed(), self.disk.is_down());
+        let kind = self.planned.filter(|_| is_down).unwrap_or(CrashKind::Process);
+        self.down(kind);
         match ended {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) if has_failed => Ok(()),
             Ok(Err(error)) => Err(format!("server {} stopped: {error}", self.id)),
             Err(panic) => Err(format!("server {} panicked: {panic}", self.id)),
         }
+    }
+
+    /// Whether it has ever been there.
+    pub(crate) fn is_known(&self) -> bool {
+        self.lives > 0
     }
 
     /// Whether a life goes on.
@@ -228,11 +242,21 @@ impl Server {
         }
     }
 
-    /// Ends its life at once.
-    pub(crate) fn down(&mut self) {
+    /// Ends its life at once. The operating system closes the connections of a process; nobody
+    /// closes those of a machine without power.
+    pub(crate) fn down(&mut self, kind: CrashKind) {
         (self.task, self.stop) = (None, None);
-        if self.actor.take().is_some() {
-            self.place.network.host_is_down(self.place.host);
+        let Some(actor) = self.actor.take() else { return };
+        let (network, host) = (self.place.network.clone(), self.place.host);
+        match kind {
+            CrashKind::Process => {
+                drop(actor);
+                network.host_is_down(host);
+            }
+            CrashKind::PowerLossAll | CrashKind::PowerLossSome => {
+                network.host_is_dark(host);
+                drop(actor);
+            }
         }
     }
 }

@@ -3,16 +3,23 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
 use crate::actor::Actor;
 use crate::customer;
 use crate::faults::{Fault, Partition, Scheduled, plan};
 use crate::network::{Host, Network, Place, Weather};
+use crate::operator::{self, Change};
 use crate::recorder::Recorder;
 use crate::server::Server;
 use crate::{Bug, CrashKind, Random};
 
 /// Clients of one run.
 const CLIENTS: u64 = 4;
+/// Servers that are not there at the beginning, and may join.
+pub(crate) const SPARES: u64 = 2;
+/// The machine of the operator.
+const OPERATOR: Host = 99;
 /// At the end everything is well for so long, and then everything must be.
 const CALM_MS: u64 = 15_000;
 /// How long a run takes at least.
@@ -131,6 +138,7 @@ struct World {
     recorder: Recorder,
     servers: Vec<Server>,
     clients: Vec<(Actor, Host)>,
+    operator: Option<(Actor, UnboundedSender<Change>)>,
     born: u64,
     undo: BTreeMap<(u64, u64), Undo>,
     undone: u64,
@@ -154,6 +162,7 @@ impl World {
             recorder,
             servers: Vec::new(),
             clients: Vec::new(),
+            operator: None,
             born: 0,
             undo: BTreeMap::new(),
             undone: 0,
@@ -161,7 +170,7 @@ impl World {
             falls: 0,
             problem: None,
         };
-        for id in 1..=setting.servers {
+        for id in 1..=setting.servers + SPARES {
             let place = Place { network: world.network.clone(), host: id as Host };
             let recorder = world.recorder.clone();
             match Server::new(id, seed, setting.servers, place, recorder, setting.bug) {
@@ -173,7 +182,26 @@ impl World {
             let client = world.client();
             world.clients.extend(client);
         }
+        world.operate();
         world
+    }
+
+    fn operate(&mut self) {
+        let place = Place { network: self.network.clone(), host: OPERATOR };
+        let (sender, changes) = unbounded_channel();
+        match Actor::new() {
+            Ok(actor) => {
+                actor.spawn(operator::work(place, self.setting.servers, changes));
+                self.operator = Some((actor, sender));
+            }
+            Err(error) => self.problem = Some(error),
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        if let Some((_, changes)) = &self.operator {
+            let _ = changes.send(change);
+        }
     }
 
     fn client(&mut self) -> Option<(Actor, Host)> {
@@ -226,7 +254,8 @@ impl World {
         }
         for server in &self.servers {
             let (id, reached) = (server.id, book.ledger.reached(server.id));
-            if reached < last {
+            let is_member = book.ledger.is_member(id).unwrap_or(id <= self.setting.servers);
+            if is_member && reached < last {
                 let state = if server.is_up() { "up" } else { "down" };
                 return Err(format!("server {id} is {state}, and at entry {reached} of {last}"));
             }
@@ -256,7 +285,8 @@ impl World {
                 self.fell(at);
             }
         }
-        for (actor, _) in &mut self.clients {
+        let operator = self.operator.iter_mut().map(|(actor, _)| actor);
+        for actor in self.clients.iter_mut().map(|(actor, _)| actor).chain(operator) {
             actor.step(self.now_ms)?;
         }
         Ok(())
@@ -276,8 +306,11 @@ impl World {
     fn bring_down(&mut self, id: u64, kind: CrashKind, down_ms: u64) {
         let now_ms = self.now_ms;
         let Some(server) = self.servers.get_mut(id as usize - 1) else { return };
+        if !server.is_known() {
+            return;
+        }
         if server.is_up() {
-            server.down();
+            server.down(kind);
             self.falls += 1;
         }
         server.starts_ms = Some((now_ms + down_ms, kind));
@@ -308,13 +341,16 @@ impl World {
             Fault::Partition { servers, kind, with_clients, for_ms } => {
                 self.partition(&servers, kind, with_clients, for_ms);
             }
-            Fault::Kill { server, kind, down_ms } => self.bring_down(server, kind, down_ms),
-            Fault::KillAtWrite { server, operations, kind, down_ms } => {
-                self.crashes.insert(server, (down_ms, kind));
-                self.servers[server as usize - 1].disk.crash_after(operations);
+            Fault::Join { server, is_observer } => {
+                let new = &mut self.servers[server as usize - 1];
+                if !new.is_known() {
+                    new.starts_ms = Some((self.now_ms, CrashKind::Process));
+                }
+                self.change(Change::Join { server, is_observer });
             }
+            Fault::Leave { server } => self.change(Change::Leave { server }),
             Fault::PowerCut { kind, down_ms } => {
-                for id in 1..=self.setting.servers {
+                for id in 1..=self.setting.servers + SPARES {
                     let down_ms = down_ms + self.random.below(300);
                     self.bring_down(id, kind, down_ms);
                 }
@@ -324,6 +360,34 @@ impl World {
                 let other = 1 + leader % self.setting.servers;
                 self.bring_down(other, kind, down_ms / 8);
                 self.bring_down(leader, kind, down_ms);
+            }
+            Fault::KillClient { client, with_power } => {
+                let Some(new) = self.client() else { return };
+                let (actor, host) = std::mem::replace(&mut self.clients[client], new);
+                match with_power {
+                    true => {
+                        drop(actor);
+                        self.network.host_is_down(host);
+                    }
+                    false => {
+                        self.network.host_is_dark(host);
+                        drop(actor);
+                    }
+                }
+            }
+            other => self.inflict_server(other),
+        }
+    }
+
+    /// What befalls one server.
+    fn inflict_server(&mut self, fault: Fault) {
+        match fault {
+            Fault::Kill { server, kind, down_ms } => self.bring_down(server, kind, down_ms),
+            Fault::KillAtWrite { server, operations, kind, down_ms } => {
+                self.crashes.insert(server, (down_ms, kind));
+                let server = &mut self.servers[server as usize - 1];
+                server.planned = Some(kind);
+                server.disk.crash_after(operations);
             }
             Fault::FailSync { server, syncs } => {
                 self.servers[server as usize - 1].disk.fail_sync_after(syncs);
@@ -350,12 +414,7 @@ impl World {
                 self.crashes.insert(server, (down_ms, CrashKind::Process));
                 self.servers[server as usize - 1].stop();
             }
-            Fault::KillClient { client } => {
-                if let Some(new) = self.client() {
-                    let (_, host) = std::mem::replace(&mut self.clients[client], new);
-                    self.network.host_is_down(host);
-                }
-            }
+            _ => {}
         }
     }
 
