@@ -146,9 +146,13 @@ fn open_read_only<R>(input: &mut Input<R>, shared: &Shared, request: &ConnectReq
     let session = match request.session_id {
         0 => fresh_session(shared),
         id => {
-            let state = shared.state();
-            let known = state.sessions().get(id).map(|session| (id, session.password));
-            known.filter(|(_, password)| request.password.as_deref() == Some(&password[..]))
+            let known = shared.state().sessions().get(id).map(|session| session.password);
+            // It may be over, or be newer than what is known here: its client asks elsewhere.
+            let Some(password) = known else {
+                tracing::debug!(peer = %connection.peer, "sent away: session {id:#x} is not known");
+                return false;
+            };
+            (request.password.as_deref() == Some(&password[..])).then_some((id, password))
         }
     };
     connection.count_sent(shared, 1);

@@ -338,8 +338,9 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
                 let id = self.new_session_id();
                 (id, password, Body::CreateSession { password, timeout_ms })
             }
-            // What the session's password refuses here takes no place in the log.
-            Some((id, shown)) => match self.recognise(id, shown, &opening.connection) {
+            // What the session's password refuses here takes no place in the log. A session that
+            // is not known may be new, and this server behind: only the log can say.
+            Some((id, shown)) => match shown.filter(|shown| self.may_be(id, shown, &opening)) {
                 Some(password) => (id, password, Body::Attach { password, timeout_ms }),
                 None => {
                     let _ = opening.done.send(false);
@@ -360,19 +361,14 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         self.next_session - 1
     }
 
-    /// The password of an open session, if it is the one that was shown.
-    fn recognise(
-        &self,
-        id: i64,
-        shown: Option<[u8; 16]>,
-        connection: &Connection,
-    ) -> Option<[u8; 16]> {
-        let password = self.shared.state().sessions().get(id)?.password;
-        if shown != Some(password) {
-            tracing::warn!(peer = %connection.peer, "wrong password for session {id:#x}");
-            return None;
+    /// Whether this is the password of the session, as far as is known here.
+    fn may_be(&self, id: i64, shown: &[u8; 16], opening: &Opening) -> bool {
+        let state = self.shared.state();
+        let is_wrong = state.sessions().get(id).is_some_and(|known| known.password != *shown);
+        if is_wrong {
+            tracing::warn!(peer = %opening.connection.peer, "wrong password for session {id:#x}");
         }
-        Some(password)
+        !is_wrong
     }
 
     /// An entry of this leader itself, whose outcome nobody waits for.

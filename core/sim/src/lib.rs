@@ -31,6 +31,7 @@
 //! | 161 | an answer overtook the one before, which never came | what is ended is silent |
 //! | 11 | no snapshot that a new server is a member of, ever | one is taken for it |
 //! | 11 | a new server could not answer a leader not in its file | servers tell each other who is |
+//! | 432 | a server that was behind told a client that its new session is over | the log is asked |
 
 mod actor;
 mod bug;
