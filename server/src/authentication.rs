@@ -27,7 +27,7 @@ pub(crate) fn of_certificate(config: &Config, subject: String) -> Vec<Id> {
 /// The identities that credentials prove, to somebody who is `known` already.
 ///
 /// # Errors
-/// `AuthFailed` for a scheme that is not offered, or credentials that are not text.
+/// `AuthFailed` for a scheme that is not offered, or no credentials.
 pub(crate) fn check(
     config: &Config,
     packet: &AuthPacket,
@@ -36,8 +36,8 @@ pub(crate) fn check(
     match packet.scheme.as_str() {
         "digest" if !config.authentication.digest_disabled => {
             let bytes = packet.auth.as_deref().ok_or(ErrorCode::AuthFailed)?;
-            let text = std::str::from_utf8(bytes).map_err(|_| ErrorCode::AuthFailed)?;
-            let id = digest_id(text);
+            // As Java reads it: what is no UTF-8 becomes a character that stands for that.
+            let id = digest_id(&String::from_utf8_lossy(bytes));
             let is_super = config.authentication.super_digest.as_deref() == Some(&id);
             let mut ids = Vec::new();
             if is_super {

@@ -1,40 +1,32 @@
 //! One client's connection: requests in, answers and events out, each in order.
 
 mod batch;
+mod input;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use bytes::{Bytes, BytesMut};
-use pinfold_proto::{ErrorCode, FrameDecoder, Id};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use bytes::BytesMut;
+use pinfold_proto::{ErrorCode, Id};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::Instant;
 
 use crate::authentication;
 use crate::config::Limits;
-use crate::environment::{Fault, Socket};
-use crate::handshake;
+use crate::environment::Socket;
 use crate::listener::{self, Door};
-use crate::pipeline::{Message, Submission};
-use crate::reader;
+use crate::pipeline::Message;
 use crate::reply;
-use crate::request::{Decoder, Ordered, Read, Request, RequestBody};
-use crate::sasl::{Exchange, Step};
 use crate::sessions::Activity;
 use crate::shared::{Shared, lock};
-use crate::statistics::{Answer, Traffic};
-use batch::Batch;
+use crate::statistics::Traffic;
+pub(crate) use input::Input;
 
 /// What the answer to a read is expected to weigh before the first one is known.
 const FIRST_GUESS: usize = 16 << 10;
 /// Most bytes of identities of one connection; each of its writes carries them into the log.
-const AUTH_BYTES: usize = 16 << 10;
-/// Most bytes taken from a socket at once.
-const READ_BYTES: usize = 64 << 10;
-
+const AUTH_BYTES: usize = 4 << 10;
 /// What the connection's own task, the pipeline and the watchers share of one connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -148,7 +140,7 @@ impl Connection {
                 all.push(id.clone());
             }
         }
-        all.iter().map(|id| id.scheme.len() + id.id.len()).sum::<usize>() <= AUTH_BYTES
+        weight(all) <= AUTH_BYTES
     }
 
     /// Appends to the output. Say [`Connection::flush`] afterwards.
@@ -250,14 +242,39 @@ impl Connection {
     }
 }
 
-/// Serves a socket until it ends. Runs as one task.
-pub(crate) async fn serve(shared: Arc<Shared>, stream: Socket, peer: SocketAddr, door: Door) {
+/// Bytes of identities.
+fn weight(ids: &[Id]) -> usize {
+    ids.iter().map(|id| id.scheme.len() + id.id.len()).sum()
+}
+
+/// The connection of a new socket, if there may be another one. It counts from now on, and has to
+/// be served.
+pub(crate) fn admit(shared: &Shared, peer: SocketAddr) -> Option<Arc<Connection>> {
+    let limits = &shared.config.limits;
     let id = shared.next_connection_id();
     let auth = authentication::initial(&shared.config, peer.ip());
-    let unread_bytes = shared.config.limits.unread_bytes;
-    let connection =
-        Arc::new(Connection::new(id, peer, auth, unread_bytes, shared.environment.wall_ms()));
-    lock(&shared.connections).insert(id, connection.clone());
+    let wall_ms = shared.environment.wall_ms();
+    let connection = Arc::new(Connection::new(id, peer, auth, limits.unread_bytes, wall_ms));
+    let mut connections = lock(&shared.connections);
+    if limits.connections > 0 && connections.len() >= limits.connections {
+        return None;
+    }
+    let most = limits.connections_per_address;
+    let same = |other: &&Arc<Connection>| other.peer.ip() == peer.ip();
+    if most > 0 && connections.values().filter(same).count() >= most {
+        return None;
+    }
+    connections.insert(id, connection.clone());
+    Some(connection)
+}
+
+/// Serves a connection until it ends. Runs as one task.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    stream: Socket,
+    door: Door,
+) {
     {
         let served = listener::enter(&shared, &connection, stream, door);
         tokio::pin!(served);
@@ -294,21 +311,7 @@ pub(crate) async fn converse<R, W>(
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let decoder = Decoder {
-        ttl_enabled: shared.config.extended_types,
-        reconfig_enabled: shared.config.reconfig_enabled,
-        schemes: shared.gate.schemes,
-    };
-    let input = Input {
-        socket: input,
-        buffer: BytesMut::with_capacity(4096),
-        connection: connection.clone(),
-        decoder,
-        frames: FrameDecoder { max: shared.config.limits.frame_bytes },
-        ending: false,
-        sasl: Exchange::default(),
-        pipeline: shared.pipeline(),
-    };
+    let input = Input::new(shared, connection, input);
     let (writing, reading) = (write_loop(shared, connection, output), input.run(shared));
     tokio::pin!(writing, reading);
     tokio::select! {
@@ -343,251 +346,5 @@ async fn write_loop(shared: &Shared, connection: &Connection, mut socket: impl A
             connection.room.notify_one();
         }
         connection.room.notify_one();
-    }
-}
-
-pub(crate) struct Input<R> {
-    socket: R,
-    pub(crate) buffer: BytesMut,
-    pub(crate) connection: Arc<Connection>,
-    pub(crate) frames: FrameDecoder,
-    decoder: Decoder,
-    ending: bool,
-    sasl: Exchange,
-    pub(crate) pipeline: UnboundedSender<Message>,
-}
-
-/// Why no more frames are taken for now.
-enum Flow {
-    /// The next one is not whole yet.
-    Starved,
-    /// Too much waits for this connection already.
-    Backlogged,
-    /// The connection is to end.
-    Over,
-}
-
-impl<R: AsyncRead + Unpin> Input<R> {
-    /// Ends when the client does, or when nothing more may be read from it.
-    async fn run(mut self, shared: &Shared) {
-        if handshake::receive(&mut self, shared).await {
-            loop {
-                match self.take_frames(shared) {
-                    Flow::Starved if !self.more().await => {
-                        shared.statistics.connections_dropped.add(1);
-                        return;
-                    }
-                    Flow::Starved => {}
-                    Flow::Backlogged => self.wait_for_room(shared).await,
-                    Flow::Over => break,
-                }
-            }
-        }
-        // What is to be answered goes out first; then the write loop ends the connection.
-        if self.ending || lock(&self.connection.output).last {
-            self.connection.flush();
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// Reads once; false at the end of the stream.
-    pub(crate) async fn more(&mut self) -> bool {
-        self.buffer.reserve(READ_BYTES);
-        matches!(self.socket.read_buf(&mut self.buffer).await, Ok(count) if count > 0)
-    }
-
-    async fn wait_for_room(&self, shared: &Shared) {
-        shared.statistics.waits.add(1);
-        let limits = &shared.config.limits;
-        while self.connection.is_backlogged(limits) {
-            self.connection.room.notified().await;
-        }
-        shared.backlog.room(limits).await;
-    }
-
-    /// Takes whole frames from the buffer, as long as there is room for their answers.
-    fn take_frames(&mut self, shared: &Shared) -> Flow {
-        let limits = &shared.config.limits;
-        let mut batch = Batch::new();
-        let flow = loop {
-            if self.connection.is_backlogged(limits) || shared.backlog.is_full(limits) {
-                break Flow::Backlogged;
-            }
-            match self.frames.decode(&mut self.buffer) {
-                Ok(Some(frame)) => {
-                    batch.frames += 1;
-                    batch.bytes += frame.len() as u64 + 4;
-                    if !self.take(shared, &frame, &mut batch) {
-                        break Flow::Over;
-                    }
-                }
-                Ok(None) => break Flow::Starved,
-                Err(error) => {
-                    shared.statistics.large_requests_rejected.add(1);
-                    tracing::warn!(peer = %self.connection.peer, %error, "connection closed");
-                    break Flow::Over;
-                }
-            }
-        };
-        if batch.frames > 0 {
-            self.settle(shared, batch);
-        }
-        self.connection.flush();
-        flow
-    }
-
-    /// Counts what came and what was answered, and hands the rest on.
-    fn settle(&self, shared: &Shared, batch: Batch) {
-        let now = Instant::now();
-        let now_ms = shared.milliseconds(now);
-        let connection = &self.connection;
-        if let Some(served) = connection.served() {
-            served.activity.touch(now_ms);
-        }
-        connection.count_received(shared, batch.frames, batch.bytes);
-        connection.count_sent(shared, batch.sent);
-        if let Some(last) = batch.last_read {
-            // Nothing of this has gone out before now.
-            let took_ms = (now - batch.received).as_millis() as u64;
-            connection.traffic.answered(batch.reads, last, took_ms, now_ms);
-            shared.statistics.reads_answered(batch.reads, took_ms);
-        }
-        if !batch.submissions.is_empty() {
-            let count = batch.submissions.len() as u64;
-            connection.traffic.taken(count);
-            shared.statistics.taken(count);
-            let _ = self.pipeline.send(Message::Submit(batch.submissions));
-        }
-    }
-
-    fn take(&mut self, shared: &Shared, frame: &Bytes, batch: &mut Batch) -> bool {
-        let Some(Request { xid, operation, body }) = self.decoder.decode(frame) else {
-            return false;
-        };
-        let body = match body {
-            RequestBody::Auth(packet) => {
-                match authentication::check(&shared.config, &packet, &self.connection.auth()) {
-                    Ok(ids) if self.connection.add_auth(&ids) => RequestBody::Read(Read::AuthDone),
-                    Ok(_) => RequestBody::Refused(ErrorCode::AuthFailed),
-                    Err(error) => RequestBody::Refused(error),
-                }
-            }
-            RequestBody::Sasl(token) => self.sasl_step(shared, &token),
-            // Also a close and a ping; ZooKeeper lets nothing else pass, either.
-            _ if !shared.gate.admits(&self.connection.auth()) => {
-                tracing::warn!(peer = %self.connection.peer, "closed: not authenticated");
-                RequestBody::Refused(ErrorCode::SessionClosedRequireSaslAuth)
-            }
-            body => body,
-        };
-        if matches!(body, RequestBody::Refused(ErrorCode::AuthFailed)) {
-            shared.statistics.auth_failed.add(1);
-        }
-        let ordered = match body {
-            RequestBody::Read(read)
-                if self.connection.is_caught_up()
-                    || shared.environment.is_planted(Fault::ReadBeforeOwnWrite) =>
-            {
-                let ids = self.connection.auth();
-                let state = shared.state();
-                reader::answer(shared, &state, &self.connection, &ids, xid, read);
-                batch.read(Answer { operation, xid, zxid: state.last_zxid() });
-                return true;
-            }
-            // Between writes that are on their way a read has its place among them: it must see
-            // those before it and none behind it.
-            RequestBody::Read(read) => Ordered::Read(read),
-            RequestBody::Refused(error) => Ordered::Refuse(error),
-            RequestBody::Ordered(ordered) => ordered,
-            RequestBody::Auth(_) | RequestBody::Sasl(_) => return true,
-        };
-        if self.connection.is_read_only() {
-            return self.refuse_write(shared, xid, &ordered, batch);
-        }
-        // Nothing is read behind these; their answer ends the connection.
-        self.ending =
-            matches!(ordered, Ordered::Close | Ordered::Refuse(_) | Ordered::RefuseSasl(_));
-        let bytes = match ordered {
-            Ordered::Read(_) => frame.len() + self.connection.answer_guess.load(Ordering::Relaxed),
-            _ => frame.len(),
-        };
-        self.connection.submitted_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.connection.submitted.fetch_add(1, Ordering::Relaxed);
-        shared.backlog.add(bytes);
-        batch.submissions.push(Submission {
-            connection: self.connection.clone(),
-            xid,
-            operation,
-            ordered,
-            auth: self.connection.auth(),
-            bytes,
-            received: batch.received,
-        });
-        !self.ending
-    }
-}
-
-impl<R> Input<R> {
-    /// Answers what has no place in the log while reads alone are served; false behind the end.
-    /// A session that the ensemble knows cannot be closed here.
-    fn refuse_write(
-        &mut self,
-        shared: &Shared,
-        xid: i32,
-        ordered: &Ordered,
-        batch: &mut Batch,
-    ) -> bool {
-        let connection = &self.connection;
-        let (zxid, is_known) = {
-            let state = shared.state();
-            (state.last_zxid(), state.sessions().get(connection.session_id()).is_some())
-        };
-        batch.sent += 1;
-        match ordered {
-            Ordered::Close if !is_known => {
-                connection.append_last(|out| reply::header(out, xid, zxid, ErrorCode::Ok));
-            }
-            Ordered::Refuse(error) => connection.refuse(xid, zxid, *error),
-            Ordered::RefuseSasl(error) => connection.refuse_sasl(xid, *error),
-            _ => {
-                connection.append(|out| reply::header(out, xid, zxid, ErrorCode::NotReadOnly));
-                return true;
-            }
-        }
-        self.ending = true;
-        false
-    }
-
-    /// The next step of the SASL exchange, as the answer to give.
-    fn sasl_step(&mut self, shared: &Shared, token: &Bytes) -> RequestBody {
-        let connection = &self.connection;
-        let (peer, session) = (connection.peer, connection.session_id());
-        let Some(users) = &shared.gate.users else {
-            // What ZooKeeper says; its clients take it for what it is, and give up. With an error
-            // they would come back again and again.
-            tracing::warn!(%peer, "a client wants SASL, of which no user is configured");
-            return RequestBody::Read(Read::SaslStep(None));
-        };
-        let answer = |text: String| RequestBody::Read(Read::SaslStep(Some(text.into())));
-        match self.sasl.step(users, token) {
-            Ok(Step::Challenge(challenge)) => answer(challenge),
-            Ok(Step::Success(ids, proof)) if connection.add_auth(&ids) => {
-                tracing::debug!(%peer, user = ids[0].id, "authenticated by SASL");
-                answer(proof)
-            }
-            Ok(Step::Success(..)) => RequestBody::Refused(ErrorCode::AuthFailed),
-            Err(reason) => {
-                shared.statistics.auth_failed.add(1);
-                tracing::warn!(%peer, session = format!("{session:#x}"), reason, "SASL failed");
-                if users.forgive() {
-                    return RequestBody::Read(Read::SaslStep(None));
-                }
-                let error = match shared.config.sasl.is_required() {
-                    true => ErrorCode::SessionClosedRequireSaslAuth,
-                    false => ErrorCode::AuthFailed,
-                };
-                RequestBody::Ordered(Ordered::RefuseSasl(error))
-            }
-        }
     }
 }

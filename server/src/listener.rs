@@ -1,6 +1,5 @@
 //! The door: sockets in, one task for each.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use crate::authentication;
 use crate::connection::{self, Connection};
 use crate::environment::{Listener, Socket};
 use crate::handshake;
-use crate::shared::{Shared, lock};
+use crate::shared::Shared;
 use crate::tls::{Failure, Secured};
 
 /// What a client that speaks TLS sends first.
@@ -32,13 +31,18 @@ pub(crate) enum Door {
 pub(crate) async fn accept(shared: Arc<Shared>, listener: Listener, door: Door) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) if may_connect(&shared, peer) => {
-                tokio::spawn(connection::serve(shared.clone(), stream, peer, door));
-            }
-            Ok((_, peer)) => {
-                shared.statistics.connections_rejected.add(1);
-                tracing::warn!(%peer, "refused: too many connections, in all or from this address");
-            }
+            Ok((stream, peer)) => match connection::admit(&shared, peer) {
+                Some(admitted) => {
+                    tokio::spawn(connection::serve(shared.clone(), admitted, stream, door));
+                }
+                None => {
+                    shared.statistics.connections_rejected.add(1);
+                    tracing::warn!(
+                        %peer,
+                        "refused: too many connections, in all or from this address"
+                    );
+                }
+            },
             Err(error) => {
                 // Out of file descriptors, mostly: those who are connected are still served.
                 tracing::error!(%error, "cannot accept a connection");
@@ -46,20 +50,6 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: Listener, door: Door) 
             }
         }
     }
-}
-
-fn may_connect(shared: &Shared, peer: SocketAddr) -> bool {
-    let limits = &shared.config.limits;
-    let connections = lock(&shared.connections);
-    if limits.connections > 0 && connections.len() >= limits.connections {
-        return false;
-    }
-    let limit = limits.connections_per_address;
-    if limit == 0 {
-        return true;
-    }
-    let same = connections.values().filter(|c| c.peer.ip() == peer.ip());
-    same.count() < limit
 }
 
 /// Shakes hands over TLS where that is spoken, then lets the client speak.

@@ -17,6 +17,9 @@ use crate::error::ServerError;
 use crate::peers::{Courier, Forward, Frame};
 use crate::pipeline::{Pipeline, Waiting};
 
+/// Bytes of entries after which a forwarded portion is closed.
+const FORWARD_BYTES: usize = 1 << 20;
+
 /// Who orders this server's entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
@@ -132,9 +135,10 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             Stream::Closed => self.outgoing.clear(),
             Stream::Own { .. } => self.proposals.append(&mut self.outgoing),
             Stream::Leader { id, term } if !self.outgoing.is_empty() => {
-                let entries = std::mem::take(&mut self.outgoing);
                 let oldest = self.oldest_waiting();
-                self.courier.send(id, Frame::Forward(Forward { term, oldest, entries }));
+                for entries in portions(std::mem::take(&mut self.outgoing)) {
+                    self.courier.send(id, Frame::Forward(Forward { term, oldest, entries }));
+                }
             }
             Stream::Leader { .. } => {}
         }
@@ -169,9 +173,35 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
     }
 }
 
+/// Entries in their order, so many at a time that each portion makes a frame of modest size.
+fn portions(entries: Vec<Bytes>) -> Vec<Vec<Bytes>> {
+    let mut portions = Vec::new();
+    let (mut portion, mut weight) = (Vec::new(), 0);
+    for entry in entries {
+        weight += entry.len();
+        portion.push(entry);
+        if weight >= FORWARD_BYTES {
+            portions.push(std::mem::take(&mut portion));
+            weight = 0;
+        }
+    }
+    if !portion.is_empty() {
+        portions.push(portion);
+    }
+    portions
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_that_waits_goes_out_in_portions() {
+        let entry = Bytes::from(vec![0; FORWARD_BYTES / 2]);
+        let sizes: Vec<usize> = portions(vec![entry; 5]).iter().map(Vec::len).collect();
+        assert_eq!(sizes, [2, 2, 1]);
+        assert!(portions(Vec::new()).is_empty());
+    }
 
     #[test]
     fn a_leader_takes_each_entry_once_and_none_before_its_turn() {

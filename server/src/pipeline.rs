@@ -435,12 +435,10 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         // What became of what waits here is hidden in the snapshot, and so is what the watchers
         // missed: their clients ask again over new connections.
         self.origin.server = self.shared.environment.random()?;
-        self.waiting.clear();
-        self.reconfiguring = None;
-        self.members_changed = true;
-        self.arrived.clear();
-        self.outgoing.clear();
         lock(&self.shared.connections).values().for_each(|connection| connection.kill());
+        self.abandon_waiting();
+        self.members_changed = true;
+        self.outgoing.clear();
         Ok(())
     }
 
@@ -458,6 +456,26 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         if !self.snapshots.is_writing() && self.consensus.lacks_snapshot() {
             tracing::info!(index = self.applied, "a snapshot for a new server");
             self.write_snapshot();
+        }
+    }
+
+    /// Nobody hears any more of what waits here; it counts as outstanding no longer.
+    fn abandon_waiting(&mut self) {
+        let now = Instant::now();
+        let reconfiguring = self.reconfiguring.take().map(|(submission, _)| submission);
+        let waiting = self.waiting.drain(..).chain(self.arrived.drain(..));
+        let submissions = waiting.filter_map(|waiting| match waiting {
+            Waiting::Entry { owner: Owner::Request { submission, .. }, .. } => Some(submission),
+            // Who shakes hands is told by the end of the connection.
+            Waiting::Entry { owner: Owner::Handshake { .. }, .. } => None,
+            Waiting::Turn(submission) => Some(submission),
+            Waiting::Sync(submission, id) => {
+                self.syncs.give_up(id);
+                Some(submission)
+            }
+        });
+        for submission in submissions.chain(reconfiguring) {
+            submission.finish(&self.shared, None, now);
         }
     }
 

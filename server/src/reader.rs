@@ -106,7 +106,7 @@ impl Look<'_> {
                 self.expect_watch(|table| table.remove(&path, self.connection.id, kind))?;
             }
             Read::Multi(parts) => {
-                let results = parts.iter().map(|part| self.part(part)).collect();
+                let results = self.parts(&parts);
                 self.ok(|out| MultiResponse { results }.encode(out));
             }
         }
@@ -181,6 +181,29 @@ impl Look<'_> {
     fn expect_watch(&self, look: impl FnOnce(&mut WatchTable) -> bool) -> Result<(), ErrorCode> {
         // A header alone, with or without success.
         Err(if self.watches(look) { ErrorCode::Ok } else { ErrorCode::NoWatcher })
+    }
+
+    /// Many small reads may ask for one large node each: those are refused for which there is no
+    /// room, since nothing else is done meanwhile.
+    fn parts(&self, parts: &[MultiOp]) -> Vec<MultiOpResult> {
+        let mut room = self.shared.config.limits.connection_bytes;
+        let mut results = Vec::with_capacity(parts.len());
+        for part in parts {
+            let result = if room > 0 {
+                self.part(part)
+            } else {
+                self.shared.statistics.reads_rejected.add(1);
+                MultiOpResult::Error(ErrorCode::QuotaExceeded.code())
+            };
+            let weight = match &result {
+                MultiOpResult::GetData(got) => got.data.as_ref().map_or(0, |data| data.len()),
+                MultiOpResult::GetChildren(got) => got.children.iter().map(|c| c.len() + 4).sum(),
+                _ => 0,
+            };
+            room = room.saturating_sub(weight);
+            results.push(result);
+        }
+        results
     }
 
     fn part(&self, part: &MultiOp) -> MultiOpResult {

@@ -89,6 +89,8 @@ pub(crate) struct Statistics {
     pub(crate) slow_clients_closed: Counter,
     /// Watches that were refused because their connection had too many.
     pub(crate) watches_rejected: Counter,
+    /// Parts of multi reads for which there was no room.
+    pub(crate) reads_rejected: Counter,
     outstanding: AtomicI64,
 }
 
@@ -145,6 +147,7 @@ impl Statistics {
             &self.waits,
             &self.slow_clients_closed,
             &self.watches_rejected,
+            &self.reads_rejected,
             &self.quota_exceeded,
             &self.handshakes_failed,
             &self.handshakes_exceeded,

@@ -126,6 +126,11 @@ impl Syncs {
         open.map(|(number, _)| SyncId { server: self.server, number: *number }.context()).collect()
     }
 
+    /// Nobody waits for this one any more.
+    pub(crate) fn give_up(&mut self, id: SyncId) {
+        self.indexes.remove(&id.number);
+    }
+
     /// The connection has ended; gives back what it leaves behind.
     pub(crate) fn forget(&mut self, connection: u64) -> Vec<Submission> {
         let mut left: Vec<Submission> =

@@ -12,6 +12,8 @@ const STANDARD: u8 = 1;
 const PERSISTENT: u8 = 2;
 /// A watch that stays, on the node and everything below it.
 const RECURSIVE: u8 = 4;
+/// Paths are mostly shorter.
+const BYTES_OF_A_PLACE: usize = 256;
 const ANY: u8 = STANDARD | PERSISTENT | RECURSIVE;
 
 /// The number of a connection.
@@ -27,8 +29,21 @@ pub(crate) struct WatchTable {
 #[derive(Debug, Default)]
 struct Side {
     by_path: HashMap<Arc<str>, BTreeMap<Watcher, u8>>,
-    by_watcher: HashMap<Watcher, HashSet<Arc<str>>>,
+    by_watcher: HashMap<Watcher, Held>,
     recursive: usize,
+}
+
+/// What one connection watches.
+#[derive(Debug, Default)]
+struct Held {
+    paths: HashSet<Arc<str>>,
+    places: usize,
+}
+
+/// The places that a watch takes: one, and another for each so many bytes of its path, so that a
+/// limit of watches is one of memory.
+fn places(path: &str) -> usize {
+    1 + path.len() / BYTES_OF_A_PLACE
 }
 
 /// One-shot kinds.
@@ -41,8 +56,8 @@ pub(crate) enum OneShot {
 }
 
 impl WatchTable {
-    /// Whether a connection may watch these as well and still has at most `limit` watches, which
-    /// is any number if it is 0. What it watches already takes no further place.
+    /// Whether a connection may watch these as well and still takes at most `limit` places, which
+    /// is any number if it is 0. What it watches already takes no further one.
     pub(crate) fn has_room<'a>(
         &self,
         watcher: Watcher,
@@ -50,9 +65,10 @@ impl WatchTable {
         data: impl Iterator<Item = &'a str>,
         child: impl Iterator<Item = &'a str>,
     ) -> bool {
-        let held = self.data.count(watcher) + self.child.count(watcher);
-        let new = data.filter(|path| !self.data.has(path, watcher, ANY)).count()
-            + child.filter(|path| !self.child.has(path, watcher, ANY)).count();
+        let held = self.data.places(watcher) + self.child.places(watcher);
+        let data = data.filter(|path| !self.data.has(path, watcher, ANY));
+        let child = child.filter(|path| !self.child.has(path, watcher, ANY));
+        let new: usize = data.chain(child).map(places).sum();
         limit == 0 || new == 0 || held + new <= limit
     }
 
@@ -126,19 +142,19 @@ impl WatchTable {
             self.data.by_watcher.keys().chain(self.child.by_watcher.keys()).collect();
         let paths = self.data.by_path.len() + self.child.by_path.len();
         let pairs = self.data.by_watcher.values().chain(self.child.by_watcher.values());
-        (watchers.len(), paths, pairs.map(HashSet::len).sum())
+        (watchers.len(), paths, pairs.map(|held| held.paths.len()).sum())
     }
 
     /// The same without the watches on lists of children, as ZooKeeper's `wchs` counts.
     pub(crate) fn data_totals(&self) -> (usize, usize, usize) {
-        let pairs = self.data.by_watcher.values().map(HashSet::len).sum();
+        let pairs = self.data.by_watcher.values().map(|held| held.paths.len()).sum();
         (self.data.by_watcher.len(), self.data.by_path.len(), pairs)
     }
 
     /// Paths of which each connection watches more than the list of children, sorted.
     pub(crate) fn by_watcher(&self) -> BTreeMap<Watcher, BTreeSet<Arc<str>>> {
-        let sorted = |paths: &HashSet<Arc<str>>| paths.iter().cloned().collect();
-        self.data.by_watcher.iter().map(|(watcher, paths)| (*watcher, sorted(paths))).collect()
+        let sorted = |held: &Held| held.paths.iter().cloned().collect();
+        self.data.by_watcher.iter().map(|(watcher, held)| (*watcher, sorted(held))).collect()
     }
 }
 
@@ -153,11 +169,14 @@ impl Side {
             self.recursive += 1;
         }
         *modes |= mode;
-        self.by_watcher.entry(watcher).or_default().insert(key);
+        let held = self.by_watcher.entry(watcher).or_default();
+        if held.paths.insert(key) {
+            held.places += places(path);
+        }
     }
 
-    fn count(&self, watcher: Watcher) -> usize {
-        self.by_watcher.get(&watcher).map_or(0, HashSet::len)
+    fn places(&self, watcher: Watcher) -> usize {
+        self.by_watcher.get(&watcher).map_or(0, |held| held.places)
     }
 
     fn has(&self, path: &str, watcher: Watcher, modes: u8) -> bool {
@@ -183,16 +202,18 @@ impl Side {
     }
 
     fn unlist(&mut self, path: &str, watcher: Watcher) {
-        if let Some(paths) = self.by_watcher.get_mut(&watcher) {
-            paths.remove(path);
-            if paths.is_empty() {
+        if let Some(held) = self.by_watcher.get_mut(&watcher) {
+            if held.paths.remove(path) {
+                held.places -= places(path);
+            }
+            if held.paths.is_empty() {
                 self.by_watcher.remove(&watcher);
             }
         }
     }
 
     fn forget(&mut self, watcher: Watcher) {
-        for path in self.by_watcher.remove(&watcher).into_iter().flatten() {
+        for path in self.by_watcher.remove(&watcher).unwrap_or_default().paths {
             let Some(watchers) = self.by_path.get_mut(&path) else { continue };
             if watchers.remove(&watcher).is_some_and(|modes| modes & RECURSIVE != 0) {
                 self.recursive -= 1;

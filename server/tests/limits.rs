@@ -2,10 +2,15 @@
 
 mod wire;
 
+use std::io::Write;
+
+use bytes::BytesMut;
 use pinfold_proto::records::{AddWatchRequest, ExistsRequest, GetDataRequest, SetWatches2};
-use pinfold_proto::{ErrorCode, OpCode};
+use pinfold_proto::{
+    ErrorCode, MultiOp, MultiOpResult, MultiRequest, MultiResponse, OpCode, frame,
+};
 use pinfold_server::{Config, Server};
-use wire::{Wire, create, set};
+use wire::{Wire, create, handshake, set};
 
 fn server(properties: &str) -> Server {
     let mut config = Config { listen: "127.0.0.1:0".to_owned(), ..Config::default() };
@@ -26,7 +31,7 @@ fn figure(server: &Server, name: &str) -> Option<u64> {
 fn identities_have_a_limit_and_the_server_stays() {
     let server = Server::start().unwrap();
     let mut greedy = Wire::connect(&server.address());
-    let user = "u".repeat(5_000);
+    let user = "u".repeat(1_200);
     let answers: Vec<_> = (0..4).map(|i| greedy.auth("digest", &format!("{user}{i}:pw"))).collect();
     let (ok, refused) = (Some(ErrorCode::Ok), Some(ErrorCode::AuthFailed));
     assert_eq!(answers, [ok, ok, ok, refused]);
@@ -52,6 +57,54 @@ fn one_connection_too_many_is_closed_at_once() {
         };
         assert!(rejected >= 1, "{property}");
     }
+}
+
+#[test]
+fn a_burst_of_connections_gets_no_more_than_one_after_the_other() {
+    let server = server("-Dzookeeper.maxCnxns=5");
+    // All of them wait before any is looked at.
+    let mut burst: Vec<Wire> = (0..60).map(|_| Wire::raw(&server.address())).collect();
+    let mut request = BytesMut::new();
+    handshake(10_000).encode(&mut request);
+    let request = frame::frame(&request);
+    // Those that were closed at once may not take it.
+    burst.iter_mut().for_each(|wire| drop(wire.sender().write_all(&request)));
+    let served = burst.iter_mut().filter_map(Wire::frame).count();
+    assert_eq!(served, 5);
+}
+
+#[test]
+fn a_multi_read_answers_what_there_is_room_for() {
+    let server = server("-Dpinfold.connectionBytes=100000");
+    let mut wire = Wire::connect(&server.address());
+    wire.create("/big", &"x".repeat(60_000));
+    let read = || {
+        let (path, watch) = ("/big".to_owned(), false);
+        MultiOp::GetData(GetDataRequest { path, watch })
+    };
+    let ops = (0..3).map(|_| read()).collect();
+    let mut body = BytesMut::new();
+    MultiRequest { ops }.encode(&mut body);
+    let (header, rest) = wire.call_raw(OpCode::MultiRead.code(), &body);
+    assert_eq!(header.err, 0);
+    let results = MultiResponse::decode(&rest).unwrap().results;
+    assert!(matches!(results[..2], [MultiOpResult::GetData(_), MultiOpResult::GetData(_)]));
+    assert!(matches!(results[2], MultiOpResult::Error(-125)));
+    assert_eq!(figure(&server, "reads_rejected"), Some(1));
+}
+
+#[test]
+fn long_paths_of_watches_count_for_more() {
+    let server = server("-Dpinfold.watchesPerConnection=10");
+    let mut wire = Wire::connect(&server.address());
+    let long = |end: &str| format!("/{}{end}", "n".repeat(256 * 4));
+    assert_eq!(wire.exists(&long("a"), true), ErrorCode::NoNode);
+    assert_eq!(wire.exists(&long("b"), true), ErrorCode::NoNode);
+    let one_more = ExistsRequest { path: long("c"), watch: true };
+    assert_eq!(wire.code(OpCode::Exists, &one_more), ErrorCode::QuotaExceeded);
+    // What is used up makes room.
+    wire.create(&long("a"), "");
+    assert_eq!(wire.code(OpCode::Exists, &one_more), ErrorCode::NoNode);
 }
 
 #[test]

@@ -92,6 +92,30 @@ fn nothing_of_an_earlier_connection_happens_after_the_handshake_of_a_later_one()
 }
 
 #[test]
+fn what_an_earlier_connection_is_still_answered_has_no_gap() {
+    let server = Server::start().unwrap();
+    let node = create("/n", "", 0);
+    Wire::connect(&server.address()).create("/n", "");
+    for turn in 0..100 {
+        let mut first = Wire::connect(&server.address());
+        let mut all = BytesMut::new();
+        for _ in 0..2 {
+            all.extend_from_slice(&first.encode(OpCode::SetData, &set("/n", "v", -1)).1);
+        }
+        // Reads behind writes are answered when those have been.
+        all.extend_from_slice(&first.encode(OpCode::Create, &node).1);
+        all.extend_from_slice(&first.encode_raw(OpCode::WhoAmI.code(), &[]).1);
+        first.send_bytes(&all);
+        let second = first.attach(&server.address()).unwrap();
+        let answered: Vec<i32> =
+            std::iter::from_fn(|| first.reply()).map(|(header, _)| header.xid).collect();
+        let expected = [1, 2, 3, 4];
+        assert!(expected.starts_with(&answered), "turn {turn}: {answered:?}");
+        drop(second);
+    }
+}
+
+#[test]
 fn who_shows_no_right_password_gets_no_session() {
     let target = Target::new();
     let known = target.connect();

@@ -78,14 +78,10 @@ fn matches(caller: &Id, entry: &Id) -> bool {
 /// `InvalidAcl` for an empty list, an unknown scheme, an identity its scheme does not accept, or
 /// `auth` from a caller who is not authenticated.
 pub fn resolve(list: &[Acl], ids: &[Id]) -> Result<AclList, ErrorCode> {
-    let mut unique: Vec<&Acl> = Vec::new();
-    for acl in list {
-        if !unique.contains(&acl) {
-            unique.push(acl);
-        }
-    }
+    // As many as fit into a frame: looking each one up among all others would stop the server.
+    let mut seen = HashSet::new();
     let mut resolved = AclList::new();
-    for acl in unique {
+    for acl in list.iter().filter(|acl| seen.insert(*acl)) {
         match acl.id.scheme.as_str() {
             "world" if acl.id.id == "anyone" => resolved.push(acl.clone()),
             "auth" => {

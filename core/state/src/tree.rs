@@ -1,7 +1,7 @@
 //! The node map: sharded, copy-on-write, with the indexes that are derived from it.
 
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -15,8 +15,22 @@ const SHARDS: usize = 1024;
 
 type Shard = HashMap<Arc<str>, Arc<Node>>;
 
-/// What a mutation replaced: enough to put it back.
-type Replaced = (Arc<str>, Option<Arc<Node>>);
+/// What was there before some changes: enough to put it back.
+#[derive(Debug, Default)]
+struct Undo {
+    /// Each node once, as it was before the first of them: keeping it once more for every change
+    /// would copy its list of children every time.
+    first: Vec<(Arc<str>, Option<Arc<Node>>)>,
+    touched: HashSet<Arc<str>>,
+}
+
+impl Undo {
+    fn keep(&mut self, path: &Arc<str>, old: Option<&Arc<Node>>) {
+        if self.touched.insert(path.clone()) {
+            self.first.push((path.clone(), old.cloned()));
+        }
+    }
+}
 
 /// All nodes by path. A clone is a point-in-time image that costs one reference per shard.
 #[derive(Debug)]
@@ -31,7 +45,7 @@ pub(crate) struct Tree {
     quotas: Quotas,
     // The sum of the nodes' hashes.
     fingerprint: u64,
-    undo: Option<Vec<Replaced>>,
+    undo: Option<Undo>,
 }
 
 /// A frozen image of the node map.
@@ -149,7 +163,7 @@ impl Tree {
         if let Some(undo) = self.undo.as_mut()
             && let Some((key, node)) = shard.get_key_value(path)
         {
-            undo.push((key.clone(), Some(node.clone())));
+            undo.keep(key, Some(node));
         }
         let Some(node) = shard.get_mut(path) else { return false };
         let (before, face) = (node.data_length() as u64, Face::of(node));
@@ -163,7 +177,7 @@ impl Tree {
 
     /// From here on every change is remembered, until `commit` or `roll_back`.
     pub(crate) fn begin(&mut self) {
-        self.undo = Some(Vec::new());
+        self.undo = Some(Undo::default());
     }
 
     pub(crate) fn commit(&mut self) {
@@ -172,7 +186,7 @@ impl Tree {
 
     /// Puts everything back as it was at `begin`.
     pub(crate) fn roll_back(&mut self) {
-        for (path, node) in self.undo.take().unwrap_or_default().into_iter().rev() {
+        for (path, node) in self.undo.take().unwrap_or_default().first.into_iter().rev() {
             self.replace(path, node);
         }
     }
@@ -185,7 +199,7 @@ impl Tree {
         };
         self.account(&path, old.as_deref(), node.as_deref());
         if let Some(undo) = self.undo.as_mut() {
-            undo.push((path, old.clone()));
+            undo.keep(&path, old.as_ref());
         }
         old
     }

@@ -9,7 +9,7 @@ use pinfold_proto::path as paths;
 
 use crate::acl;
 use crate::entry::{CreateKind, Op};
-use crate::initial::{self, ROOT};
+use crate::initial::{self, CONFIG, ROOT};
 use crate::machine::{OpOutcome, StateMachine, TreeEventKind, Write};
 use crate::node::{Node, Owner, TTL_MAX_MS};
 
@@ -152,6 +152,10 @@ impl StateMachine {
         paths::validate(path).map_err(|_| ErrorCode::BadArguments)?;
         let node = self.node(path)?;
         permit(node, Perms::WRITE, write)?;
+        // It says who the members are; only a change of members may say something else.
+        if path == CONFIG {
+            return Err(ErrorCode::NoAuth);
+        }
         let added = (0, data.map_or(0, <[u8]>::len) as i64 - node.data_length() as i64);
         self.check_quota(write, path, added)?;
         let next = expect_version(node.version, version)?;

@@ -25,8 +25,8 @@ pub struct Limits {
     pub connection_bytes: usize,
     /// Bytes of answers and events that a client may leave unread before it is cut off.
     pub unread_bytes: usize,
-    /// Most watches of one connection; 0 for any number. A request for more answers
-    /// `QUOTA_EXCEEDED`.
+    /// Most watches of one connection; 0 for any number. A path of 256 bytes or more counts once
+    /// more for each 256. A request for more answers `QUOTA_EXCEEDED`.
     pub watches_per_connection: usize,
     /// Whether hard limits of quotas refuse what goes beyond them.
     pub enforce_quota: bool,

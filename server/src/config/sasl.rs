@@ -101,6 +101,9 @@ impl Sasl {
             "quorum.auth.enableSasl" if setting.is_true() => {
                 return Err(setting.refused("servers do not speak SASL to each other"));
             }
+            "letAnySaslUserDoX" => {
+                return Err(setting.refused("no user gets what another one may do"));
+            }
             "sessionRequireClientSASLAuth" => self.client_sasl_required = setting.is_true(),
             // ZooKeeper before 3.7 had this one.
             "requireClientAuthScheme" if setting.value == "sasl" => {

@@ -96,6 +96,7 @@ fn counters(page: &mut Page, shared: &Shared) {
         // What ZooKeeper has no limit for.
         ("slow_clients_closed", &statistics.slow_clients_closed),
         ("watches_rejected", &statistics.watches_rejected),
+        ("reads_rejected", &statistics.reads_rejected),
     ];
     for (name, counter) in counters {
         page.line(name, counter.get());

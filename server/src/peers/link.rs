@@ -16,7 +16,9 @@ use crate::peers::Frame;
 use crate::peers::hello::{Answer, Hello};
 use crate::pipeline::Message;
 
-/// Most bytes that wait for a link; what is above is dropped, as if the link had lost it.
+/// Most bytes that wait for a link; what is above is dropped, as if the link had lost it. Not so
+/// the entries of clients, of which there are no more than may be outstanding: a leader takes none
+/// behind one that is missing.
 const MAX_WAITING: usize = 256 << 20;
 /// A peer that does not answer the first words within this time is tried again.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -51,7 +53,8 @@ impl Link {
     /// Appends a frame, or drops it when too much waits already.
     pub(crate) fn send(&self, frame: Frame) {
         let weight = frame.weight();
-        if self.waiting.load(Ordering::Relaxed) + weight > MAX_WAITING {
+        let is_full = self.waiting.load(Ordering::Relaxed) + weight > MAX_WAITING;
+        if is_full && !matches!(frame, Frame::Forward(_)) {
             return;
         }
         self.waiting.fetch_add(weight, Ordering::Relaxed);
