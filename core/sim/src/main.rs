@@ -27,12 +27,12 @@ struct Arguments {
     #[arg(long, conflicts_with = "seeds")]
     seed: Option<u64>,
     /// Virtual seconds of each run, at least 20
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(20..))]
     seconds: u64,
-    /// Servers: 3 or 5
+    /// Servers at the beginning; two more may join
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=9))]
     nodes: u64,
-    /// Plant a fault, to see it caught; `list` names them
+    /// Plant a fault, to see it caught; `list` names them, `all` tries each in turn
     #[arg(long)]
     bug: Option<String>,
     /// One server's log and state machine alone, with many crashes
@@ -58,27 +58,20 @@ fn main() -> ExitCode {
             tracing_subscriber::fmt().with_max_level(level).without_time().with_ansi(false);
         subscriber.with_writer(std::io::stderr).init();
     }
-    let bug = match arguments.bug.as_deref() {
-        None => None,
-        Some(name) => match Bug::named(name) {
-            Some(bug) => Some(bug),
-            None => {
-                let list = Bug::ALL.iter().map(|(name, _, what)| format!("{name:<24}{what}\n"));
-                let list: String = list.collect();
-                if name == "list" {
-                    print!("{list}");
-                    return ExitCode::SUCCESS;
-                }
-                eprint!("error: {name} is no fault that can be planted:\n{list}");
-                return ExitCode::from(2);
-            }
-        },
-    };
     let seeds = arguments.seed.map_or(arguments.seeds.clone(), |seed| seed..seed + 1);
     if arguments.storage {
         return run_storage(seeds);
     }
-    let setting = Setting { seed: 0, servers: arguments.nodes, seconds: arguments.seconds, bug };
+    let (servers, seconds) = (arguments.nodes, arguments.seconds);
+    let mut setting = Setting { seed: 0, servers, seconds, bug: None };
+    match arguments.bug.as_deref() {
+        Some("all") => return run_bugs(&setting, seeds, arguments.json),
+        Some(name) => match Bug::named(name) {
+            Some(bug) => setting.bug = Some(bug),
+            None => return list_bugs(name),
+        },
+        None => {}
+    }
     let began = Instant::now();
     let ended = run_all(&setting, seeds.clone(), arguments.json);
     match ended {
@@ -91,6 +84,40 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn list_bugs(name: &str) -> ExitCode {
+    let list = Bug::ALL.iter().map(|(name, _, what)| format!("{name:<24}{what}\n"));
+    let list: String = list.collect();
+    if name == "list" {
+        print!("{list}");
+        return ExitCode::SUCCESS;
+    }
+    eprint!("error: {name} is no fault that can be planted:\n{list}");
+    ExitCode::from(2)
+}
+
+/// Whether each of the planted faults is caught in the seeds.
+fn run_bugs(setting: &Setting, seeds: Range<u64>, json: bool) -> ExitCode {
+    let mut caught = serde_json::Map::new();
+    for (name, bug, _) in Bug::ALL {
+        let setting = Setting { bug: Some(bug), ..setting.clone() };
+        let found = run_all(&setting, seeds.clone(), json).err();
+        if !json {
+            match &found {
+                Some(Violation { seed, at_ms, what, .. }) => {
+                    println!("{name:<24}caught with seed {seed}, at {at_ms} ms: {what}");
+                }
+                None => println!("{name:<24}not caught"),
+            }
+        }
+        caught.insert(name.to_owned(), json!(found.map(|found| found.seed)));
+    }
+    let all_caught = caught.values().all(|seed| !seed.is_null());
+    if json {
+        println!("{}", json!({ "caught": caught }));
+    }
+    if all_caught { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs the seeds, and says how far it is: all the time to a terminal, now and then to others.

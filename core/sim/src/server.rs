@@ -145,6 +145,7 @@ impl Server {
         myid.sync()?;
         disk.sync_dir(dir)?;
         let mut config = "tickTime=500\ndataDir=/data\nsnapCount=150\n".to_owned();
+        config += &format!("clientPortAddress=n{id}\nclientPort=2181\nstandaloneEnabled=false\n");
         config += &format!("pinfold.digestEvery=100\nreconfigEnabled=true\n{SUPER}\n");
         for other in (1..=founders).chain((id > founders).then_some(id)) {
             config += &format!("server.{other}=n{other}:2888:3888;n{other}:2181\n");
