@@ -106,7 +106,7 @@ impl Site {
         let every = config.snapshot_every;
         let snapshots = Snapshots::new(opened.snapshots, environment.clone(), every);
         let statistics = Statistics::new(opened.syncs);
-        let shared = Shared::new(config, environment, gate, state, sender, statistics);
+        let shared = Shared::new(id, config, environment, gate, state, sender, statistics);
         let shared = Arc::new(shared);
         let mut pipeline = Pipeline::new(shared, consensus, links, inbox, snapshots, term)?;
         pipeline.recover()?;

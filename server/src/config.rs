@@ -73,6 +73,8 @@ pub struct Config {
     pub reconfig_enabled: bool,
     /// Ticks that a new server of the ensemble has to catch up (`initLimit`).
     pub init_limit: u32,
+    /// `syncLimit`. Consensus has its own pace; monitors are told.
+    pub sync_limit: u32,
     /// Whether a server that is named alone runs without an ensemble (`standaloneEnabled`).
     pub standalone_enabled: bool,
     /// The servers of the ensemble, if there is one.
@@ -105,6 +107,7 @@ impl Default for Config {
             unused_after_ms: 0,
             reconfig_enabled: false,
             init_limit: 10,
+            sync_limit: 5,
             standalone_enabled: true,
             ensemble: Ensemble::default(),
         }
@@ -264,8 +267,7 @@ impl Config {
             // Old snapshots are always purged; three are kept.
             "autopurge.snapRetainCount" | "autopurge.purgeInterval" => {}
             "initLimit" => self.init_limit = setting.number()?,
-            // Consensus has its own pace.
-            "syncLimit" => {}
+            "syncLimit" => self.sync_limit = setting.number()?,
             _ => {
                 tracing::warn!("{}: {} is not known and has no effect", setting.place, setting.key);
             }
@@ -281,7 +283,8 @@ struct Listen {
 }
 
 impl Listen {
-    /// Nothing without a port; ZooKeeper writes 0 and -1 for none, too.
+    /// All addresses without a host, nothing without a port; ZooKeeper writes 0 and -1 for none,
+    /// too.
     fn address(self) -> Option<String> {
         let host = self.host.unwrap_or_else(|| "0.0.0.0".to_owned());
         let port = self.port.filter(|port| *port > 0)?;

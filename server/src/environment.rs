@@ -6,7 +6,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,10 +15,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use pinfold_replication::NodeId;
 use pinfold_storage::{FileSystem, LogOptions, OsFileSystem};
+use rustix::net::{self, AddressFamily, SocketType, sockopt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::error::ServerError;
+
+/// Connections that may wait to be accepted, as in the standard library.
+const BACKLOG: i32 = 4096;
 
 /// The bytes of a connection that is none of the operating system's.
 pub trait Stream: AsyncRead + AsyncWrite + fmt::Debug + Send + Sync + Unpin {}
@@ -317,6 +321,18 @@ pub(crate) fn listen_error(address: &str, reason: String) -> ServerError {
     ServerError::Listen { address: address.to_owned(), reason }
 }
 
+/// Every address of this machine, of both families: that is what 0.0.0.0 means to ZooKeeper, and
+/// `localhost` is often found as `::1` first.
+fn bind_to_all(port: u16) -> io::Result<std::net::TcpListener> {
+    let socket = net::socket(AddressFamily::INET6, SocketType::STREAM, None)?;
+    rustix::io::ioctl_fioclex(&socket)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    sockopt::set_ipv6_v6only(&socket, false)?;
+    net::bind(&socket, &SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))?;
+    net::listen(&socket, BACKLOG)?;
+    Ok(socket.into())
+}
+
 fn bind(address: &str) -> Result<std::net::TcpListener, ServerError> {
     let resolved: Vec<_> = match address.to_socket_addrs() {
         Ok(resolved) => resolved.collect(),
@@ -325,8 +341,13 @@ fn bind(address: &str) -> Result<std::net::TcpListener, ServerError> {
             return Err(listen_error(address, reason));
         }
     };
-    let listener = std::net::TcpListener::bind(&*resolved)
-        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    let bound = match resolved.first() {
+        Some(any) if any.ip() == IpAddr::V4(Ipv4Addr::UNSPECIFIED) => bind_to_all(any.port())
+            // Where there is no IPv6.
+            .or_else(|_| std::net::TcpListener::bind(any)),
+        _ => std::net::TcpListener::bind(&*resolved),
+    };
+    let listener = bound.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
     listener.map_err(|error| {
         let reason = match error.kind() {
             io::ErrorKind::AddrInUse => {

@@ -64,7 +64,7 @@ impl Word {
             return format!("{word} is not executed because it is not in the whitelist.\n");
         }
         tracing::debug!(word, "answered");
-        let needs_service = !["conf", "envi", "gtmk", "isro", "ruok", "stmk"].contains(&word);
+        let needs_service = !["envi", "gtmk", "isro", "ruok", "stmk"].contains(&word);
         if needs_service && shared.mode().is_none() {
             return NOT_SERVING.to_owned();
         }
@@ -93,8 +93,10 @@ impl Word {
                 shared.statistics.reset();
                 "Server stats reset.\n".to_owned()
             }
-            "srvr" => format!("{}{}", version_line(), server(shared)),
-            "stat" => format!("{}{}\n{}", version_line(), clients::clients(shared), server(shared)),
+            "srvr" => format!("{}{}", heading(shared), server(shared)),
+            "stat" => {
+                format!("{}{}\n{}", heading(shared), clients::clients(shared), server(shared))
+            }
             "stmk" => set_trace_mask(shared, argument),
             "wchc" => watches::by_connection(shared),
             "wchp" => watches::by_path(shared),
@@ -104,12 +106,17 @@ impl Word {
     }
 }
 
-fn version_line() -> String {
-    format!("Zookeeper version: {VERSION}, built on pinfold\n")
+fn heading(shared: &Shared) -> String {
+    let read_only = match shared.is_read_only() {
+        true => "READ-ONLY mode; serving only read-only clients\n",
+        false => "",
+    };
+    format!("Zookeeper version: {VERSION}, built on pinfold\n{read_only}")
 }
 
 fn server(shared: &Shared) -> String {
     let mode = shared.mode().unwrap_or("null");
+    let proposals = if mode == "leader" { proposals(shared) } else { String::new() };
     let statistics = &shared.statistics;
     let latency = &statistics.latency;
     let (zxid, nodes) = {
@@ -118,7 +125,7 @@ fn server(shared: &Shared) -> String {
     };
     format!(
         "Latency min/avg/max: {}/{}/{}\nReceived: {}\nSent: {}\nConnections: {}\n\
-         Outstanding: {}\nZxid: {zxid:#x}\nMode: {mode}\nNode count: {nodes}\n",
+         Outstanding: {}\nZxid: {zxid:#x}\nMode: {mode}\nNode count: {nodes}\n{proposals}",
         latency.min(),
         decimal(latency.average()),
         latency.max(),
@@ -126,6 +133,32 @@ fn server(shared: &Shared) -> String {
         statistics.sent.get(),
         lock(&shared.connections).len(),
         statistics.outstanding(),
+    )
+}
+
+fn proposals(shared: &Shared) -> String {
+    let sizes = &shared.statistics.proposals;
+    if sizes.count() == 0 {
+        return "Proposal sizes last/min/max: -1/-1/-1\n".to_owned();
+    }
+    let last = shared.statistics.last_proposal.load(Relaxed);
+    format!("Proposal sizes last/min/max: {last}/{}/{}\n", sizes.min(), sizes.max())
+}
+
+/// What `conf` adds on a server of an ensemble.
+fn membership(shared: &Shared) -> String {
+    let config = &shared.config;
+    let members = shared.members();
+    let own = members.members.get(&shared.id);
+    let (election, peer, observer) = own.map_or((0, 0, false), |member| {
+        (member.election_port, member.peer_port, member.is_observer)
+    });
+    format!(
+        "initLimit={}\nsyncLimit={}\nelectionAlg=3\nelectionPort={election}\nquorumPort={peer}\n\
+         peerType={}\nmembership: \n{members}",
+        config.init_limit,
+        config.sync_limit,
+        u8::from(observer),
     )
 }
 
@@ -140,10 +173,14 @@ fn configuration(shared: &Shared) -> String {
     let (port, secure) = (port(&config.listen), port(secure));
     let directory = absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
     let (snapshots, log) = (directory.join("snapshots"), directory.join("log"));
+    let (id, membership) = match config.is_distributed() {
+        true => (shared.id, membership(shared)),
+        false => (0, String::new()),
+    };
     format!(
         "clientPort={port}\nsecureClientPort={secure}\ndataDir={}\ndataDirSize={}\ndataLogDir={}\n\
          dataLogSize={}\ntickTime={}\nmaxClientCnxns={}\nminSessionTimeout={min}\n\
-         maxSessionTimeout={max}\nclientPortListenBacklog=-1\nserverId=0\n",
+         maxSessionTimeout={max}\nclientPortListenBacklog=-1\nserverId={id}\n{membership}",
         snapshots.display(),
         environment::size_of(&snapshots),
         log.display(),

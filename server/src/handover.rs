@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::ordering::Stream;
 use crate::peers::Courier;
 use crate::pipeline::Pipeline;
+use crate::shared::lock;
 
 /// How long a server tries to leave things in order.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -43,8 +44,6 @@ impl fmt::Display for Handed {
 /// Where a server is with leaving.
 #[derive(Debug, Default)]
 pub(crate) struct Handover {
-    /// Servers to which there is a link.
-    reachable: BTreeSet<NodeId>,
     attempt: Option<Attempt>,
     /// Who wants to know what comes of it.
     askers: Vec<oneshot::Sender<Handed>>,
@@ -72,9 +71,10 @@ struct Departure {
 impl<C: Consensus, P: Courier> Pipeline<C, P> {
     /// Whether there is a link to this server, for those who look for a successor.
     pub(crate) fn note_link(&mut self, peer: NodeId, is_up: bool) {
+        let mut reachable = lock(&self.shared.reachable);
         match is_up {
-            true => self.handover.reachable.insert(peer),
-            false => self.handover.reachable.remove(&peer),
+            true => reachable.insert(peer),
+            false => reachable.remove(&peer),
         };
     }
 
@@ -107,9 +107,8 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             // Under way; consensus gives it up by itself when it takes too long.
             (Role::Leader, _) if self.consensus.is_busy() => return,
             (Role::Leader, _) => {
-                let reachable = &self.handover.reachable;
                 let mut able = self.consensus.successors();
-                able.retain(|id| reachable.contains(id));
+                able.retain(|id| lock(&self.shared.reachable).contains(id));
                 if able.iter().all(|id| attempt.tried.contains(id)) {
                     attempt.tried.clear();
                 }

@@ -150,6 +150,9 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             return Ok(());
         }
         self.shared.statistics.batches.add(self.proposals.len() as u64);
+        if self.shared.config.is_distributed() {
+            self.proposals.iter().for_each(|one| self.shared.statistics.proposed(one.len()));
+        }
         let proposals: Vec<Bytes> = std::mem::take(&mut self.proposals);
         match self.consensus.propose(proposals) {
             Ok(_) => Ok(()),

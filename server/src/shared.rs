@@ -1,10 +1,11 @@
 //! What all parts of one running server hold in common.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use pinfold_replication::Role;
+use pinfold_proto::Configuration;
+use pinfold_replication::{NodeId, Role};
 use pinfold_state::StateMachine;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
@@ -43,6 +44,8 @@ enum Standing {
 /// them over I/O.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// This server's number.
+    pub(crate) id: NodeId,
     pub(crate) config: Config,
     pub(crate) environment: Environment,
     pub(crate) gate: Gate,
@@ -54,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) trace_mask: AtomicI64,
     pub(crate) started: Instant,
     standing: Mutex<Standing>,
+    /// The other servers to which there is a link.
+    pub(crate) reachable: Mutex<BTreeSet<NodeId>>,
     /// When a client's going beyond a quota was last told of; 0 for never.
     pub(crate) quota_told_ms: AtomicI64,
     state: RwLock<StateMachine>,
@@ -63,6 +68,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(
+        id: NodeId,
         config: Config,
         environment: Environment,
         gate: Gate,
@@ -71,6 +77,7 @@ impl Shared {
         statistics: Statistics,
     ) -> Shared {
         Shared {
+            id,
             config,
             environment,
             gate,
@@ -81,6 +88,7 @@ impl Shared {
             trace_mask: AtomicI64::new(DEFAULT_TRACE_MASK),
             started: Instant::now(),
             standing: Mutex::new(Standing::Nobody),
+            reachable: Mutex::default(),
             quota_told_ms: AtomicI64::new(0),
             state: RwLock::new(state),
             pipeline,
@@ -100,13 +108,25 @@ impl Shared {
 
     /// What this server is to monitors, in their words; `None` while it serves no clients.
     pub(crate) fn mode(&self) -> Option<&'static str> {
-        match *lock(&self.standing) {
+        let standing = *lock(&self.standing);
+        match standing {
             Standing::Nobody => None,
             Standing::ReadOnly => Some("read-only"),
             Standing::Serving(_) if !self.config.is_distributed() => Some("standalone"),
             Standing::Serving(Role::Leader) => Some("leader"),
+            Standing::Serving(_) if self.is_observer() => Some("observer"),
             Standing::Serving(Role::Follower { .. } | Role::Candidate) => Some("follower"),
         }
+    }
+
+    /// The servers of the ensemble: as it says, or as this one's file does until then.
+    pub(crate) fn members(&self) -> Configuration {
+        let known = self.state().configuration();
+        if known.members.is_empty() { self.config.ensemble.configuration() } else { known }
+    }
+
+    fn is_observer(&self) -> bool {
+        self.members().members.get(&self.id).is_some_and(|member| member.is_observer)
     }
 
     /// Whether reads alone are served, to clients that allow it.

@@ -51,6 +51,9 @@ pub(crate) struct Statistics {
     pub(crate) syncs: Arc<Summary>,
     /// Entries that were synced together.
     pub(crate) batches: Summary,
+    /// Bytes of each entry that this leader proposed to others, and of the last one.
+    pub(crate) proposals: Summary,
+    pub(crate) last_proposal: AtomicU64,
     /// From a snapshot's begin until it is durable.
     pub(crate) snapshots: Summary,
     /// Snapshots that could not be written.
@@ -98,6 +101,12 @@ impl Statistics {
     /// With the figures of the log's syncs, which the log keeps.
     pub(crate) fn new(syncs: Arc<Summary>) -> Statistics {
         Statistics { syncs, ..Statistics::default() }
+    }
+
+    /// This leader proposed an entry of this size to the others.
+    pub(crate) fn proposed(&self, bytes: usize) {
+        self.proposals.add(bytes as u64);
+        self.last_proposal.store(bytes as u64, Relaxed);
     }
 
     /// Requests have come that will be answered one by one.
@@ -157,6 +166,7 @@ impl Statistics {
             &self.latency,
             &self.syncs,
             &self.batches,
+            &self.proposals,
             &self.snapshots,
             &self.created_watchers,
             &self.deleted_watchers,

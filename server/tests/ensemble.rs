@@ -164,6 +164,48 @@ fn a_server_with_another_state_than_the_others_stops_and_they_go_on() {
 }
 
 #[test]
+fn observers_serve_clients_and_have_no_vote() {
+    let mut ensemble = Ensemble::mixed(2, 2, "4lw.commands.whitelist=*\n");
+    let leader = ensemble.leader();
+    assert!(leader < 2);
+    let told = |ensemble: &Ensemble, index: usize, word: &[u8]| {
+        let mut wire = Wire::raw(&ensemble.address(index));
+        wire.send_bytes(word);
+        wire.text()
+    };
+    let mut wires: Vec<Wire> = (0..4).map(|index| ensemble.connect(index)).collect();
+    wires[3].create("/of-an-observer", "");
+    for wire in &mut wires {
+        sync(wire);
+        wire.stat("/of-an-observer");
+    }
+    assert!(told(&ensemble, 3, b"srvr").contains("Mode: observer\n"));
+    assert!(told(&ensemble, 1 - leader, b"srvr").contains("Mode: follower\n"));
+    assert!(told(&ensemble, leader, b"srvr").contains("\nProposal sizes last/min/max: "));
+    let conf = told(&ensemble, 2, b"conf");
+    for line in ["\nserverId=3\n", "\npeerType=1\n", "\nmembership: \nserver.1=", ":observer;"] {
+        assert!(conf.contains(line), "{line:?} in {conf}");
+    }
+    let expected = ["quorum_size\t2", "learners\t3", "synced_followers\t1", "synced_observers\t2"];
+    loop {
+        // The leader's links to the others may be younger than their votes.
+        let mntr = told(&ensemble, leader, b"mntr");
+        if expected.iter().all(|line| mntr.contains(&format!("\nzk_{line}\n"))) {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    // Three of four are there, and they are no majority of those that have a vote.
+    ensemble.stop(1 - leader);
+    while !told(&ensemble, 3, b"conf").contains("not currently serving") {
+        std::thread::yield_now();
+    }
+    assert!(Wire::open(&ensemble.address(2), &handshake(10_000)).is_none());
+    ensemble.start(1 - leader);
+    ensemble.connect(3).create("/again", "");
+}
+
+#[test]
 fn without_a_majority_reads_are_served_to_those_who_allow_it() {
     let mut ensemble = Ensemble::with(3, "readonlymode.enabled=true\n");
     let mut wire = ensemble.connect(0);

@@ -129,8 +129,14 @@ impl<L: LogStore> RaftNode<L> {
         }
     }
 
+    /// Who has no vote does not stand for election when the leader is silent, and raft lets it
+    /// believe in that leader for ever; but it must not go on serving its clients alone.
     fn leader(&self) -> Option<NodeId> {
-        (self.raw.raft.leader_id != 0).then_some(self.raw.raft.leader_id)
+        let raft = &self.raw.raft;
+        let is_lost = raft.state == StateRole::Follower
+            && !raft.promotable()
+            && raft.election_elapsed >= 2 * self.election_ticks;
+        (raft.leader_id != 0 && !is_lost).then_some(raft.leader_id)
     }
 
     fn tail(&mut self) -> &mut Tail<L> {
@@ -412,7 +418,7 @@ impl<L: LogStore> Consensus for RaftNode<L> {
     }
 
     fn has_ready(&self) -> bool {
-        !self.failed && self.raw.has_ready()
+        !self.failed && (self.raw.has_ready() || self.announced != Some(self.role()))
     }
 
     fn advance(&mut self, send: &mut dyn FnMut(Outgoing)) -> Result<Progress, Error> {

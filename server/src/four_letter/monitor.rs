@@ -17,6 +17,9 @@ pub(super) fn monitor(shared: &Shared) -> String {
     gauges(&mut page, shared);
     counters(&mut page, shared);
     summaries(&mut page, shared);
+    if shared.config.is_distributed() {
+        ensemble(&mut page, shared);
+    }
     page.0
 }
 
@@ -77,6 +80,21 @@ fn gauges(page: &mut Page, shared: &Shared) {
     page.line("local_sessions", 0);
     page.line("uptime", shared.elapsed_ms());
     page.line("max_latency", statistics.latency.max());
+}
+
+/// What is told of the others.
+fn ensemble(page: &mut Page, shared: &Shared) {
+    let members = shared.members();
+    page.line("quorum_size", members.voters().count());
+    if shared.mode() != Some("leader") {
+        return;
+    }
+    let reachable = lock(&shared.reachable).clone();
+    let observes = |id: &u64| members.members.get(id).is_some_and(|member| member.is_observer);
+    let observers = reachable.iter().filter(|id| observes(id)).count();
+    page.line("learners", reachable.len());
+    page.line("synced_followers", reachable.len() - observers);
+    page.line("synced_observers", observers);
 }
 
 fn counters(page: &mut Page, shared: &Shared) {

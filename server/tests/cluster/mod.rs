@@ -39,10 +39,17 @@ impl Ensemble {
     }
 
     pub fn with(count: usize, settings: &str) -> Ensemble {
+        Ensemble::mixed(count, 0, settings)
+    }
+
+    /// The observers come behind those that have a vote.
+    pub fn mixed(voters: usize, observers: usize, settings: &str) -> Ensemble {
+        let count = voters + observers;
         let lines: String = (1..=count)
             .map(|id| {
                 let (peer, client) = (free_port(), free_port());
-                format!("server.{id}=127.0.0.1:{peer}:0;127.0.0.1:{client}\n")
+                let role = if id <= voters { "participant" } else { "observer" };
+                format!("server.{id}=127.0.0.1:{peer}:0:{role};127.0.0.1:{client}\n")
             })
             .collect();
         let folders: Vec<TempDir> = (0..count).map(|_| tempfile::tempdir().unwrap()).collect();
