@@ -13,6 +13,9 @@ thread_local! {
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
+/// Milliseconds that pass at once. What one does, another sees in the next step at the earliest.
+pub(crate) const STEP_MS: u64 = 2;
+
 /// Tasks that share a thread and a clock.
 pub(crate) struct Actor {
     runtime: Runtime,
@@ -42,10 +45,10 @@ impl Actor {
         self.paused_until_ms = self.paused_until_ms.max(until_ms);
     }
 
-    /// Lets a millisecond pass.
+    /// Lets a step pass.
     pub(crate) fn step(&mut self, now_ms: u64) -> Result<(), String> {
         if now_ms < self.paused_until_ms {
-            self.behind_ms += 1;
+            self.behind_ms += STEP_MS;
             return Ok(());
         }
         let behind_ms = std::mem::take(&mut self.behind_ms);
@@ -53,7 +56,7 @@ impl Actor {
             if behind_ms > 0 {
                 tokio::time::advance(Duration::from_millis(behind_ms)).await;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(STEP_MS)).await;
         });
         match PANIC.take() {
             Some(panic) => Err(format!("a panic: {panic}")),

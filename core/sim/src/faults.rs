@@ -97,7 +97,7 @@ fn fault(random: &mut Random, servers: u64, clients: u64) -> Fault {
     let for_ms = 200 + random.below(6000);
     match random.below(27) {
         0..=2 => {
-            let least = 1 + random.below(20);
+            let least = 2 + random.below(20);
             let delay = (least, least + random.below(120));
             let per_mille = [random.below(100), random.below(60), random.below(60)];
             Fault::Weather { delay, per_mille, for_ms }

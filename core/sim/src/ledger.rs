@@ -11,6 +11,8 @@ use pinfold_proto::records::{GetChildren2Response, GetDataResponse, StatResponse
 use pinfold_proto::{ErrorCode, Stat, jute};
 use pinfold_state::{Body, Entry, Outcome, StateMachine, TreeEventKind};
 
+use crate::promises::Promises;
+
 /// A server may hear of a client through another one this much later, at worst: the other one has
 /// to notice that it has lost the leader.
 const HEARSAY_MS: u64 = 1500;
@@ -60,6 +62,7 @@ pub(crate) struct Ledger {
     changes: BTreeMap<(String, bool), Vec<i64>>,
     writes: BTreeMap<i64, Written>,
     sessions: BTreeMap<i64, Session>,
+    pub(crate) promises: Promises,
     /// Whether the clocks on the walls can be trusted.
     pub(crate) clocks_jumped: bool,
 }
@@ -76,6 +79,7 @@ impl Ledger {
             changes: BTreeMap::new(),
             writes: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            promises: Promises::default(),
             clocks_jumped: false,
         };
         ledger.remember("/", 0);
@@ -193,6 +197,9 @@ impl Ledger {
             Outcome::Failed(error) | Outcome::MultiFailed { error, .. } => error.code(),
             _ => 0,
         };
+        if error == 0 {
+            self.promises.written(entry)?;
+        }
         let session = entry.session_id;
         match &entry.body {
             Body::CreateSession { timeout_ms, .. } | Body::Attach { timeout_ms, .. }

@@ -12,6 +12,7 @@
 //!   behind every write that had been acknowledged when it was asked for;
 //! - each read is exactly the state as of the zxid in its answer; those zxids never go back within
 //!   a session, and a sync is not answered before it has seen every acknowledged write;
+//! - a caller who is told that a write is done, or that it is not, is told the truth;
 //! - answers come in the order of their requests; each one-shot watch tells its first change, once,
 //!   in order, and before any answer that has seen it, also across connections;
 //! - no session is expired that was heard of in time, and none is called over that is not; the end
@@ -41,6 +42,7 @@ mod faults;
 mod ledger;
 mod network;
 mod operator;
+mod promises;
 mod random;
 mod range;
 mod recorder;

@@ -200,7 +200,7 @@ impl Server {
         Ok(())
     }
 
-    /// Lets it run for a millisecond. `Err` when it ended in a way that it must not.
+    /// Lets it run for a step. `Err` when it ended in a way that it must not.
     pub(crate) fn step(&mut self, now_ms: u64) -> Result<(), String> {
         self.wall_ms.store(EPOCH_MS + now_ms as i64 + self.jumped_ms, Ordering::Relaxed);
         let Some(actor) = &mut self.actor else { return Ok(()) };

@@ -1,11 +1,11 @@
-//! One run: servers, clients, the network and what goes wrong, a millisecond at a time.
+//! One run: servers, clients, the network and what goes wrong, a step at a time.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use crate::actor::Actor;
+use crate::actor::{Actor, STEP_MS};
 use crate::customer;
 use crate::faults::{Fault, Partition, Scheduled, plan};
 use crate::network::{Host, Network, Place, Weather};
@@ -227,7 +227,7 @@ impl World {
         let calm_ms = end_ms - CALM_MS;
         let mut late = (0, 0);
         while self.now_ms < end_ms {
-            self.now_ms += 1;
+            self.now_ms += STEP_MS;
             if self.now_ms == calm_ms {
                 self.calm();
             }
