@@ -15,7 +15,7 @@ use crate::error::ServerError;
 use crate::gate::Gate;
 use crate::listener::{self, Door};
 use crate::log_store::DiskLog;
-use crate::peers::{self, Formation, Links, Reception};
+use crate::peers::{self, Formation, Links, Reception, Road};
 use crate::pipeline::{Message, Pipeline};
 use crate::shared::{Shared, lock};
 use crate::snapshots::Snapshots;
@@ -57,7 +57,7 @@ impl Site {
             formation: Mutex::default(),
             snapshots: OnceLock::new(),
             pipeline: sender.clone(),
-            environment: environment.clone(),
+            road: Road::open(&config.peer_tls, environment.clone())?,
         });
         if config.is_distributed() {
             let member = config.ensemble.member(id);
@@ -76,7 +76,7 @@ impl Site {
 
     /// Asks them until it is known.
     pub(crate) async fn ask(&self) -> Formation {
-        peers::form(&self.environment, &self.config.ensemble, self.id, self.lone).await
+        peers::form(&self.reception.road, &self.config.ensemble, self.id, self.lone).await
     }
 
     /// Opens the directory, and brings the state to where the log ends. Needs a runtime. In a new
@@ -100,7 +100,7 @@ impl Site {
         let consensus = RaftNode::new(&NodeConfig { seed, ..NodeConfig::new(id) }, opened.log)?;
         let cluster = formation.cluster;
         let snapshots = &opened.snapshots;
-        let links = Links::keep(cluster, id, &config, snapshots, &sender, &environment);
+        let links = Links::keep(cluster, id, &config, snapshots, &sender, &reception.road);
         let _ = reception.snapshots.set(opened.snapshots.clone());
         *lock(&reception.formation) = Some(formation);
         let every = config.snapshot_every;

@@ -21,7 +21,7 @@ use properties::Property;
 pub(crate) use sasl::DEFAULT_SECTION;
 pub use sasl::Sasl;
 use setting::Setting;
-pub use tls::{ClientAuth, StoreFile, Tls};
+pub use tls::{ClientAuth, PeerTls, StoreFile, Tls};
 pub use words::Words;
 
 use crate::error::ServerError;
@@ -47,6 +47,8 @@ pub struct Config {
     pub authentication: Authentication,
     /// TLS.
     pub tls: Tls,
+    /// TLS between servers.
+    pub peer_tls: PeerTls,
     /// SASL, and who has to be authenticated.
     pub sasl: Sasl,
     /// Whether a server of an ensemble without a leader serves reads to clients that allow it.
@@ -95,6 +97,7 @@ impl Default for Config {
             four_letter_words: Words::All,
             authentication: Authentication::default(),
             tls: Tls::default(),
+            peer_tls: PeerTls::default(),
             sasl: Sasl::default(),
             read_only: false,
             disk_faults: None,
@@ -228,6 +231,7 @@ impl Config {
             || self.ensemble.set(setting)?
             || self.four_letter_words.set(setting)
             || self.authentication.set(setting)?
+            || self.peer_tls.set(setting)?
             || self.tls.set(setting)?
             || self.sasl.set(setting)?;
         if area {

@@ -101,7 +101,7 @@ pub(crate) async fn enter(
 }
 
 /// Looks at the first byte and leaves it there; nothing when none comes.
-async fn begins_with_tls(stream: &TcpStream) -> Option<bool> {
+pub(crate) async fn begins_with_tls(stream: &TcpStream) -> Option<bool> {
     let mut first = [0];
     match timeout(handshake::PATIENCE, stream.peek(&mut first)).await {
         Ok(Ok(1)) => Some(first == [TLS_HANDSHAKE]),

@@ -9,6 +9,7 @@ mod frame;
 mod hello;
 mod link;
 mod reception;
+mod road;
 mod snapshot;
 
 use std::collections::BTreeMap;
@@ -29,9 +30,9 @@ use hello::Hello;
 pub(crate) use hello::{Answer, Hello};
 use link::Link;
 pub(crate) use reception::{Reception, receive};
+pub(crate) use road::Road;
 
 use crate::config::{Config, Member};
-use crate::environment::Environment;
 use crate::pipeline::Message;
 
 /// Who carries frames to other servers.
@@ -61,7 +62,7 @@ struct Freight {
     peers: BTreeMap<NodeId, Member>,
     snapshots: SnapshotStore,
     pipeline: UnboundedSender<Message>,
-    environment: Environment,
+    road: Road,
     runtime: Handle,
     bytes_per_second: usize,
 }
@@ -74,11 +75,11 @@ impl Links {
         config: &Config,
         snapshots: &SnapshotStore,
         pipeline: &UnboundedSender<Message>,
-        environment: &Environment,
+        road: &Road,
     ) -> Links {
         let (snapshots, pipeline) = (snapshots.clone(), pipeline.clone());
         let runtime = Handle::current();
-        let environment = environment.clone();
+        let road = road.clone();
         let bytes_per_second = config.snapshot_bytes_per_second;
         let freight = Freight {
             cluster,
@@ -86,7 +87,7 @@ impl Links {
             peers: BTreeMap::new(),
             snapshots,
             pipeline,
-            environment,
+            road,
             runtime,
             bytes_per_second,
         };
@@ -101,7 +102,7 @@ impl Freight {
     fn link(&self, peer: &Member) -> Link {
         let _guard = self.runtime.enter();
         let hello = Hello { cluster: self.cluster, from: self.id, to: peer.id };
-        Link::keep(hello, peer.clone(), self.pipeline.clone(), self.environment.clone())
+        Link::keep(hello, peer.clone(), self.pipeline.clone(), self.road.clone())
     }
 
     /// Sends a snapshot in the background; the pipeline is told what came of it.
@@ -109,11 +110,10 @@ impl Freight {
         let hello = Hello { cluster: self.cluster, from: self.id, to };
         let Some(peer) = self.peers.get(&to).cloned() else { return };
         let (snapshots, pipeline) = (self.snapshots.clone(), self.pipeline.clone());
-        let (rate, environment) = (self.bytes_per_second, self.environment.clone());
+        let (rate, road) = (self.bytes_per_second, self.road.clone());
         tracing::info!(to, index = meta.index, "sending a snapshot");
         self.runtime.spawn(async move {
-            let sent =
-                snapshot::send(&environment, hello, peer, snapshots, meta, announcement, rate);
+            let sent = snapshot::send(&road, hello, peer, snapshots, meta, announcement, rate);
             let sent = sent.await;
             if let Err(error) = &sent {
                 tracing::warn!(to, %error, "a snapshot did not arrive");

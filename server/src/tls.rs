@@ -1,5 +1,6 @@
-//! TLS on the clients' ports.
+//! TLS, to let in clients and other servers, and to get to those.
 
+mod connector;
 mod socket;
 mod subject;
 mod verifier;
@@ -32,6 +33,7 @@ use tokio_rustls::server::TlsStream;
 use crate::config::{ClientAuth, StoreFile, Tls as Settings};
 use crate::error::ServerError;
 use crate::shared::lock;
+pub(crate) use connector::shake_hands;
 use socket::Socket;
 use verifier::Verifier;
 use version1::Version1;
@@ -75,13 +77,18 @@ impl Tls {
     /// # Errors
     /// The setting, the file and what is wrong with it.
     pub(crate) fn load(settings: &Settings) -> Result<Option<Tls>, ServerError> {
-        if !settings.is_on() {
-            return Ok(None);
-        }
+        settings.is_on().then(|| Tls::open(settings)).transpose()
+    }
+
+    /// Reads the stores.
+    ///
+    /// # Errors
+    /// The setting, the file and what is wrong with it.
+    pub(crate) fn open(settings: &Settings) -> Result<Tls, ServerError> {
         let stamps = stamps(settings);
         let loaded = Mutex::new(Loaded { config: Arc::new(config(settings)?), stamps });
         let handshakes = AtomicUsize::new(0);
-        Ok(Some(Tls { settings: settings.clone(), loaded, handshakes }))
+        Ok(Tls { settings: settings.clone(), loaded, handshakes })
     }
 
     /// Handshakes that are under way.
@@ -181,28 +188,43 @@ fn stamps(settings: &Settings) -> Stamps {
 }
 
 fn config(settings: &Settings) -> Result<ServerConfig, ServerError> {
-    const KEY_STORE: &str = "ssl.keyStore";
+    let provider = Arc::new(provider(settings)?);
+    let identity = identity(settings, &provider)?;
+    let verifier: Arc<dyn ClientCertVerifier> = match settings.client_auth {
+        ClientAuth::None => Arc::new(NoClientAuth),
+        _ => verifier(settings, &provider)?,
+    };
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&versions(settings))
+        .map_err(|error| unusable(settings, &error))?
+        .with_client_cert_verifier(verifier);
+    Ok(builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity))))
+}
+
+/// Why the server's own key cannot be used with the other settings.
+fn unusable(settings: &Settings, error: &RustlsError) -> ServerError {
+    let location = settings.key_store.location.as_deref().unwrap_or(Path::new(""));
+    store_error(&format!("{}keyStore", settings.prefix), location, error.to_string())
+}
+
+/// The server's own key and certificates.
+fn identity(settings: &Settings, provider: &CryptoProvider) -> Result<CertifiedKey, ServerError> {
+    let setting = &format!("{}keyStore", settings.prefix);
     let Some(location) = &settings.key_store.location else {
         let reason = "not set; TLS needs the server's certificate";
-        return Err(store_error(KEY_STORE, Path::new(""), reason));
+        return Err(store_error(setting, Path::new(""), reason));
     };
-    let refused = |reason: String| store_error(KEY_STORE, location, reason);
-    let read = read(KEY_STORE, &settings.key_store, location)?;
+    let refused = |reason: String| store_error(setting, location, reason);
+    let read = read(setting, &settings.key_store, location)?;
     let identity = keystore::identity(read.kind, &read.bytes, &read.password)
         .map_err(|error| refused(error.to_string()))?;
     let key = PrivateKeyDer::try_from(identity.key).map_err(|error| refused(error.to_owned()))?;
     let chain = identity.chain.into_iter().map(CertificateDer::from).collect();
-    let provider = Arc::new(provider(settings)?);
-    let verifier = verifier(settings, &provider)?;
     let key =
         provider.key_provider.load_private_key(key).map_err(|error| refused(error.to_string()))?;
     let identity = CertifiedKey::new(chain, key);
     belong_together(&identity).map_err(|error| refused(error.to_string()))?;
-    let builder = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&versions(settings))
-        .map_err(|error| refused(error.to_string()))?
-        .with_client_cert_verifier(verifier);
-    Ok(builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity))))
+    Ok(identity)
 }
 
 /// Whether the key is that of the certificate.
@@ -221,21 +243,22 @@ fn belong_together(identity: &CertifiedKey) -> Result<(), RustlsError> {
     }
 }
 
+/// Who trusts whom the trust store names.
 fn verifier(
     settings: &Settings,
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, ServerError> {
-    const TRUST_STORE: &str = "ssl.trustStore";
-    if settings.client_auth == ClientAuth::None {
-        return Ok(Arc::new(NoClientAuth));
-    }
+) -> Result<Arc<Verifier>, ServerError> {
+    let setting = &format!("{}trustStore", settings.prefix);
     let Some(location) = &settings.trust_store.location else {
-        let reason = "not set; without it no client's certificate is trusted. Set it, or \
-                      ssl.clientAuth to none";
-        return Err(store_error(TRUST_STORE, Path::new(""), reason));
+        let prefix = settings.prefix;
+        let reason = format!(
+            "not set; without it nobody's certificate is trusted. Set it, or {prefix}clientAuth \
+             to none for clients"
+        );
+        return Err(store_error(setting, Path::new(""), reason));
     };
-    let refused = |reason: String| store_error(TRUST_STORE, location, reason);
-    let read = read(TRUST_STORE, &settings.trust_store, location)?;
+    let refused = |reason: String| store_error(setting, location, reason);
+    let read = read(setting, &settings.trust_store, location)?;
     let trusted = keystore::trusted(read.kind, &read.bytes, &read.password)
         .map_err(|error| refused(error.to_string()))?;
     let trusted: Vec<_> = trusted.into_iter().map(CertificateDer::from).collect();

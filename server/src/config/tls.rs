@@ -1,4 +1,4 @@
-//! TLS on the clients' ports: the settings `ssl.` of a zoo.cfg.
+//! TLS: the settings `ssl.` of a zoo.cfg, for clients, and `ssl.quorum.`, for other servers.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,7 +64,50 @@ pub struct Tls {
     pub reload: bool,
     /// The subject of the certificate whose owner may do everything.
     pub super_user: Option<String>,
-    host_verification: bool,
+    /// Whether a server's certificate has to be for the host that its `server.N` line names.
+    pub host_verification: bool,
+    /// What its settings begin with.
+    pub(crate) prefix: &'static str,
+}
+
+/// Settings of TLS between servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerTls {
+    /// Whether they speak it (`sslQuorum`).
+    pub enabled: bool,
+    /// Whether they also let in servers that do not, or do already (`portUnification`).
+    pub port_unification: bool,
+    /// Keys and certificates.
+    pub tls: Tls,
+}
+
+impl Default for PeerTls {
+    fn default() -> PeerTls {
+        let tls = Tls { prefix: "ssl.quorum.", ..Tls::default() };
+        PeerTls { enabled: false, port_unification: false, tls }
+    }
+}
+
+impl PeerTls {
+    /// Takes the setting if it is one of these.
+    ///
+    /// # Errors
+    /// A value that has no meaning, or that asks for what is not there.
+    pub(crate) fn set(&mut self, setting: &Setting) -> Result<bool, ServerError> {
+        match setting.name() {
+            "sslQuorum" => self.enabled = setting.is_true(),
+            "portUnification" => self.port_unification = setting.is_true(),
+            "sslQuorumReloadCertFiles" => self.tls.reload = setting.is_true(),
+            name => {
+                let Some(part) = name.strip_prefix(self.tls.prefix) else { return Ok(false) };
+                return match self.tls.set(&Setting { key: &format!("ssl.{part}"), ..*setting })? {
+                    true => Ok(true),
+                    false => Err(setting.refused("there is no such setting")),
+                };
+            }
+        }
+        Ok(true)
+    }
 }
 
 impl Default for Tls {
@@ -83,6 +126,7 @@ impl Default for Tls {
             reload: false,
             super_user: None,
             host_verification: true,
+            prefix: "ssl.",
         }
     }
 }
@@ -135,11 +179,6 @@ impl Tls {
                 let reason = "not supported; starting all the same would let in whom it keeps out";
                 return Err(setting.refused(reason));
             }
-            "sslQuorum" if setting.is_true() => {
-                let reason = "servers speak to each other without TLS; keep that network closed, \
-                              and take this line out";
-                return Err(setting.refused(reason));
-            }
             "ssl.context.supplier.class" => {
                 return Err(setting.refused("Java classes cannot be loaded"));
             }
@@ -148,13 +187,8 @@ impl Tls {
             | "ssl.ocsp"
             | "ssl.allowReverseDnsLookup"
             | "ssl.sslProvider"
-            | "sslQuorum"
-            | "portUnification"
-            | "sslQuorumReloadCertFiles"
             // The only implementation there is does all that ZooKeeper's two do.
             | "serverCnxnFactory" => {}
-            // They are for what sslQuorum turns on.
-            _ if name.starts_with("ssl.quorum.") => {}
             _ => return Ok(false),
         }
         Ok(true)

@@ -14,7 +14,7 @@ use pinfold_storage::{DataDir, Identity};
 use tokio::time::{sleep, timeout};
 
 use crate::config::{Ensemble, Member};
-use crate::environment::Environment;
+use crate::peers::Road;
 use crate::peers::hello::{Answer, Hello};
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -59,12 +59,7 @@ impl Formation {
 
 /// Asks around until this new server belongs to an ensemble. `lone` is the cluster that it founds
 /// if it is the one to do so.
-pub(crate) async fn form(
-    environment: &Environment,
-    ensemble: &Ensemble,
-    id: NodeId,
-    lone: u64,
-) -> Formation {
+pub(crate) async fn form(road: &Road, ensemble: &Ensemble, id: NodeId, lone: u64) -> Formation {
     let founders = ensemble.founders();
     let others: Vec<&Member> = ensemble.members().filter(|member| member.id != id).collect();
     let is_founder = founders.voters.iter().min() == Some(&id);
@@ -72,7 +67,7 @@ pub(crate) async fn form(
     loop {
         let mut as_new = BTreeSet::from([id]);
         for peer in &others {
-            match ask(environment, Hello { cluster: 0, from: id, to: peer.id }, peer).await {
+            match ask(road, Hello { cluster: 0, from: id, to: peer.id }, peer).await {
                 Ok(Answer::Formed(formation)) => return formation,
                 Ok(Answer::New) => {
                     as_new.insert(peer.id);
@@ -95,9 +90,9 @@ pub(crate) async fn form(
     }
 }
 
-async fn ask(environment: &Environment, hello: Hello, peer: &Member) -> io::Result<Answer> {
+async fn ask(road: &Road, hello: Hello, peer: &Member) -> io::Result<Answer> {
     let ask = async {
-        let mut socket = environment.connect(&peer.peer_address()).await?;
+        let mut socket = road.connect(peer).await?;
         hello.send(&mut socket).await?;
         Answer::receive(&mut socket).await
     };

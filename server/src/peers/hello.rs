@@ -51,7 +51,8 @@ impl Hello {
         out.put_u64_le(self.from);
         out.put_u64_le(self.to);
         seal(&mut out);
-        socket.write_all(&out).await
+        socket.write_all(&out).await?;
+        socket.flush().await
     }
 
     pub(crate) async fn receive(socket: &mut (impl AsyncRead + Unpin)) -> io::Result<Hello> {
@@ -81,7 +82,8 @@ impl Answer {
         out.put_u32_le(founders.len() as u32);
         out.put_slice(&founders);
         seal(&mut out);
-        socket.write_all(&out).await
+        socket.write_all(&out).await?;
+        socket.flush().await
     }
 
     pub(crate) async fn receive(socket: &mut (impl AsyncRead + Unpin)) -> io::Result<Answer> {

@@ -11,9 +11,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{sleep, timeout};
 
 use crate::config::Member;
-use crate::environment::{Environment, Socket};
-use crate::peers::Frame;
+use crate::environment::Socket;
 use crate::peers::hello::{Answer, Hello};
+use crate::peers::{Frame, Road};
 use crate::pipeline::Message;
 
 /// Most bytes that wait for a link; what is above is dropped, as if the link had lost it. Not so
@@ -40,12 +40,12 @@ impl Link {
         hello: Hello,
         peer: Member,
         pipeline: UnboundedSender<Message>,
-        environment: Environment,
+        road: Road,
     ) -> Link {
         let (queue, frames) = unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let waiting_too = waiting.clone();
-        let keeper = Keeper { hello, peer, pipeline, environment, frames, waiting: waiting_too };
+        let keeper = Keeper { hello, peer, pipeline, road, frames, waiting: waiting_too };
         tokio::spawn(keeper.run());
         Link { queue, waiting }
     }
@@ -66,7 +66,7 @@ struct Keeper {
     hello: Hello,
     peer: Member,
     pipeline: UnboundedSender<Message>,
-    environment: Environment,
+    road: Road,
     frames: UnboundedReceiver<Frame>,
     waiting: Arc<AtomicUsize>,
 }
@@ -115,7 +115,7 @@ impl Keeper {
 
     async fn connect(&self) -> io::Result<Socket> {
         let reach = async {
-            let mut socket = self.environment.connect(&self.peer.peer_address()).await?;
+            let mut socket = self.road.connect(&self.peer).await?;
             self.hello.send(&mut socket).await?;
             let answer = Answer::receive(&mut socket).await?;
             match answer {
@@ -151,8 +151,9 @@ impl Keeper {
                 frame.encode(&mut out);
             }
             self.waiting.fetch_sub(weight, Ordering::Relaxed);
-            // Not as vectors, which would raise SIGPIPE when the peer has gone.
-            if output.write_all(&out).await.is_err() {
+            // Not as vectors, which would raise SIGPIPE when the peer has gone. TLS may have to be
+            // flushed.
+            if output.write_all(&out).await.is_err() || output.flush().await.is_err() {
                 return Some(());
             }
             out.clear();

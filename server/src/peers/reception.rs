@@ -10,10 +10,10 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
-use crate::environment::{Environment, Listener, Socket};
+use crate::environment::{Listener, Socket};
 use crate::peers::hello::{Answer, Hello};
 use crate::peers::snapshot::Arrival;
-use crate::peers::{Formation, Frame};
+use crate::peers::{Formation, Frame, Road};
 use crate::pipeline::Message;
 use crate::shared::lock;
 
@@ -29,7 +29,7 @@ pub(crate) struct Reception {
     /// Where the leader's snapshots are put, likewise.
     pub(crate) snapshots: OnceLock<SnapshotStore>,
     pub(crate) pipeline: UnboundedSender<Message>,
-    pub(crate) environment: Environment,
+    pub(crate) road: Road,
 }
 
 /// Lets servers in until it is dropped.
@@ -40,7 +40,7 @@ pub(crate) async fn receive(reception: Arc<Reception>, listener: Listener) {
                 let reception = reception.clone();
                 tokio::spawn(async move {
                     if let Err(error) = reception.converse(socket).await {
-                        tracing::debug!(%address, %error, "a peer's connection has ended");
+                        tracing::info!(%address, %error, "a peer's connection has ended");
                     }
                 });
             }
@@ -53,7 +53,8 @@ pub(crate) async fn receive(reception: Arc<Reception>, listener: Listener) {
 }
 
 impl Reception {
-    async fn converse(&self, mut socket: Socket) -> std::io::Result<()> {
+    async fn converse(&self, socket: Socket) -> std::io::Result<()> {
+        let mut socket = self.road.accept(socket).await?;
         let hello = match timeout(PATIENCE, Hello::receive(&mut socket)).await {
             Ok(hello) => hello?,
             Err(_) => return Ok(()),
@@ -90,7 +91,7 @@ impl Reception {
     /// Writes what belongs to a snapshot; gives back what is for the pipeline.
     fn store(&self, arrival: &mut Arrival, frame: Frame) -> Result<Option<Frame>, StoreError> {
         // The disk makes this task's thread wait; the others go on.
-        self.environment.here(|| match &frame {
+        self.road.environment.here(|| match &frame {
             Frame::Offer(offer) => match self.snapshots.get() {
                 Some(store) => arrival.begin(store, offer).map(|()| None),
                 None => Err(StoreError::message("a snapshot came too soon")),

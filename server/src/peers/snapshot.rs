@@ -13,9 +13,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep};
 
 use crate::config::Member;
-use crate::environment::Environment;
-use crate::peers::Frame;
 use crate::peers::hello::{Answer, Hello};
+use crate::peers::{Frame, Road};
 
 /// Which snapshot comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +28,7 @@ pub(crate) struct Offer {
 /// Sends a snapshot and the message that announces it, at so many bytes in a second at most (0 for
 /// any number); returns when it is durable there.
 pub(crate) async fn send(
-    environment: &Environment,
+    road: &Road,
     hello: Hello,
     peer: Member,
     store: SnapshotStore,
@@ -38,9 +37,9 @@ pub(crate) async fn send(
     bytes_per_second: usize,
 ) -> io::Result<()> {
     let id = SnapshotId { index: meta.index, term: meta.term };
-    let opened = environment.aside(move || store.open_checked(id)).await?;
+    let opened = road.environment.aside(move || store.open_checked(id)).await?;
     let reader = opened.map_err(io::Error::other)?;
-    let mut socket = environment.connect(&peer.peer_address()).await?;
+    let mut socket = road.connect(&peer).await?;
     hello.send(&mut socket).await?;
     if Answer::receive(&mut socket).await? != Answer::Welcome {
         return Err(io::Error::other("it does not take a snapshot from here"));
@@ -61,6 +60,7 @@ pub(crate) async fn send(
     }
     Frame::Announced(announcement).encode(&mut out);
     socket.write_all_buf(&mut out).await?;
+    socket.flush().await?;
     match Answer::receive(&mut socket).await? {
         Answer::Welcome => Ok(()),
         other => Err(io::Error::other(format!("an answer that fits nothing: {other:?}"))),
