@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pinfold_replication::NodeId;
 use pinfold_storage::{FileSystem, LogOptions, OsFileSystem};
@@ -143,6 +143,7 @@ impl Environment {
             None => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;
+                notice_silence(&stream);
                 Ok(Socket::Tcp(stream))
             }
         }
@@ -299,6 +300,7 @@ impl Listener {
                 let (stream, address) = listener.accept().await?;
                 // Only a matter of speed.
                 let _ = stream.set_nodelay(true);
+                notice_silence(&stream);
                 Ok((Socket::Tcp(stream), address))
             }
             Listener::Made(doorway, _) => {
@@ -314,6 +316,22 @@ impl Listener {
             Listener::Tcp(listener) => Ok(listener.local_addr()?.to_string()),
             Listener::Made(_, address) => Ok(address.clone()),
         }
+    }
+}
+
+/// Who only waits for the other side never learns that its machine has lost its power, unless the
+/// operating system asks: then the connection ends after about half a minute. A server that sends
+/// a snapshot would wait for its answer for ever, and a peer's dead connections would add up.
+fn notice_silence(stream: &TcpStream) {
+    const IDLE: Duration = Duration::from_secs(15);
+    const INTERVAL: Duration = Duration::from_secs(5);
+    const PROBES: u32 = 3;
+    let asked = sockopt::set_tcp_keepidle(stream, IDLE)
+        .and_then(|()| sockopt::set_tcp_keepintvl(stream, INTERVAL))
+        .and_then(|()| sockopt::set_tcp_keepcnt(stream, PROBES))
+        .and_then(|()| sockopt::set_socket_keepalive(stream, true));
+    if let Err(error) = asked {
+        tracing::debug!(%error, "a connection is not watched for silence");
     }
 }
 
