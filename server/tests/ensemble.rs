@@ -206,6 +206,35 @@ fn observers_serve_clients_and_have_no_vote() {
 }
 
 #[test]
+fn a_directory_of_another_ensemble_stays_out_and_a_number_twice_does_not_start() {
+    let (mut ours, mut theirs) = (Ensemble::of(3), Ensemble::of(3));
+    let out = (ours.leader() + 1) % 3;
+    let mut foreign = theirs.connect(out);
+    foreign.create("/theirs", "");
+    ours.stop(out);
+    (0..3).for_each(|index| theirs.stop(index));
+    let text = ours.texts[out].clone();
+    let folder = |ensemble: &Ensemble| ensemble.folders[out].path().display().to_string();
+    ours.texts[out] = text.replace(&folder(&ours), &folder(&theirs));
+    ours.start(out);
+    let mut wire = ours.connect((out + 1) % 3);
+    wire.create("/ours", "");
+    assert_eq!(wire.exists("/theirs", false), ErrorCode::NoNode);
+    let mut word = Wire::raw(&ours.address(out));
+    word.send_bytes(b"srvr");
+    assert!(word.text().contains("not currently serving"));
+    ours.stop(out);
+    // Two directories with the number of one server.
+    std::fs::write(theirs.folders[out].path().join("myid"), format!("{}", (out + 1) % 3 + 1))
+        .unwrap();
+    let error = Server::builder().config(ours.config(out)).start().unwrap_err().to_string();
+    assert!(error.contains("the port is in use by another process"), "{error}");
+    ours.texts[out] = text;
+    ours.start(out);
+    ours.connect(out).stat("/ours");
+}
+
+#[test]
 fn without_a_majority_reads_are_served_to_those_who_allow_it() {
     let mut ensemble = Ensemble::with(3, "readonlymode.enabled=true\n");
     let mut wire = ensemble.connect(0);
