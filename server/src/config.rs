@@ -344,7 +344,9 @@ mod tests {
         let texts = [
             "server.1=a:2888:3888\nserver.1=b:2888:3888\n",
             "\nssl.crl=true\n",
-            "\nsslQuorum=true\n",
+            "\nquorum.auth.enableSasl=true\n",
+            "\nletAnySaslUserDoX=bob\n",
+            "\nssl.quorum.clientAuth=maybe\n",
             "\nDigestAuthenticationProvider.digestAlg=SHA-256\n",
             "\nssl.clientAuth=maybe\n",
             "\nssl.enabledProtocols=SSLv3\n",
