@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use crate::config::{Config, Member};
+use crate::config::Config;
 use crate::environment::{Environment, Listener, listen_error};
 use crate::error::ServerError;
 use crate::gate::Gate;
@@ -60,9 +60,7 @@ impl Site {
             road: Road::open(&config.peer_tls, environment.clone())?,
         });
         if config.is_distributed() {
-            let member = config.ensemble.member(id);
-            let address = member.map(Member::peer_address).unwrap_or_default();
-            let listener = environment.bind(&address)?;
+            let listener = open_to_peers(&config, id, &environment)?;
             tokio::spawn(peers::receive(reception.clone(), listener));
         }
         let claim = DataDir::claim(environment.fs.clone(), &config.data_dir)?;
@@ -146,6 +144,26 @@ fn open_doors(
         open(listen, Door::Secure)?;
     }
     Ok(doors)
+}
+
+/// Listens where the other servers look for this one. A name that cannot be looked up yet must not
+/// stop it: then it listens everywhere, as `quorumListenOnAllIPs` has it always do.
+fn open_to_peers(
+    config: &Config,
+    id: NodeId,
+    environment: &Environment,
+) -> Result<Listener, ServerError> {
+    let Some(member) = config.ensemble.member(id) else { return environment.bind("") };
+    let everywhere = format!("0.0.0.0:{}", member.peer_port);
+    let address = member.peer_address();
+    if config.listens_to_peers_everywhere {
+        return environment.bind(&everywhere);
+    }
+    if environment.is_unknown(&address) {
+        tracing::warn!("{address} cannot be looked up; other servers are let in at {everywhere}");
+        return environment.bind(&everywhere);
+    }
+    environment.bind(&address)
 }
 
 /// The state that a snapshot holds.

@@ -73,6 +73,8 @@ pub struct Config {
     pub unused_after_ms: i64,
     /// Whether clients may change the ensemble's members (`reconfigEnabled`).
     pub reconfig_enabled: bool,
+    /// Whether other servers are let in at every address (`quorumListenOnAllIPs`).
+    pub listens_to_peers_everywhere: bool,
     /// Ticks that a new server of the ensemble has to catch up (`initLimit`).
     pub init_limit: u32,
     /// `syncLimit`. Consensus has its own pace; monitors are told.
@@ -109,6 +111,7 @@ impl Default for Config {
             collect_per_minute: 10_000,
             unused_after_ms: 0,
             reconfig_enabled: false,
+            listens_to_peers_everywhere: false,
             init_limit: 10,
             sync_limit: 5,
             standalone_enabled: true,
@@ -270,6 +273,7 @@ impl Config {
             }
             // Old snapshots are always purged; three are kept.
             "autopurge.snapRetainCount" | "autopurge.purgeInterval" => {}
+            "quorumListenOnAllIPs" => self.listens_to_peers_everywhere = setting.is_true(),
             "initLimit" => self.init_limit = setting.number()?,
             "syncLimit" => self.sync_limit = setting.number()?,
             _ => {

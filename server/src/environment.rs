@@ -149,6 +149,12 @@ impl Environment {
         }
     }
 
+    /// Whether nothing is known of the name in `host:port`, which may change.
+    pub(crate) fn is_unknown(&self, address: &str) -> bool {
+        self.world.is_none()
+            && address.to_socket_addrs().map_or(true, |mut resolved| resolved.next().is_none())
+    }
+
     /// Listens on `host:port`; needs a runtime.
     pub(crate) fn bind(&self, address: &str) -> Result<Listener, ServerError> {
         match &self.world {
