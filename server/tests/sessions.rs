@@ -3,12 +3,11 @@
 mod wire;
 
 use std::io::Write;
-use std::net::TcpListener;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use pinfold_proto::records::{ConnectRequest, CreateRequest, CreateTtlRequest};
 use pinfold_proto::{ErrorCode, OpCode};
-use pinfold_server::{Config, Server};
+use pinfold_server::Server;
 use wire::{Target, Wire, create, handshake, set};
 
 #[test]
@@ -20,19 +19,6 @@ fn both_forms_of_the_handshake_are_taken_and_mirrored() {
         assert_eq!(wire.session.read_only.is_some(), read_only.is_some());
         assert_ne!(wire.session.session_id, 0);
         assert_eq!(wire.session.password.as_ref().unwrap().len(), 16);
-    }
-}
-
-#[test]
-fn all_addresses_are_those_of_both_families() {
-    let config = Config { listen: "0.0.0.0:0".to_owned(), ..Config::default() };
-    let server = Server::builder().config(config).temporary_data_dir().start().unwrap();
-    let address = server.address();
-    let port = address.rsplit(':').next().unwrap();
-    Wire::connect(&format!("127.0.0.1:{port}")).create("/n", "");
-    // Where the machine has both.
-    if TcpListener::bind("[::1]:0").is_ok() {
-        Wire::connect(&format!("[::1]:{port}")).stat("/n");
     }
 }
 
