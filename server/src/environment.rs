@@ -367,8 +367,11 @@ fn bind(address: &str) -> Result<std::net::TcpListener, ServerError> {
     };
     let bound = match resolved.first() {
         Some(any) if any.ip() == IpAddr::V4(Ipv4Addr::UNSPECIFIED) => bind_to_all(any.port())
-            // Where there is no IPv6.
-            .or_else(|_| std::net::TcpListener::bind(any)),
+            .or_else(|error| match error.kind() {
+                io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
+                // Where there is no IPv6.
+                _ => std::net::TcpListener::bind(any),
+            }),
         _ => std::net::TcpListener::bind(&*resolved),
     };
     let listener = bound.and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
@@ -380,6 +383,12 @@ fn bind(address: &str) -> Result<std::net::TcpListener, ServerError> {
             }
             io::ErrorKind::PermissionDenied => {
                 "not permitted; ports below 1024 need privileges".to_owned()
+            }
+            // On a host of its own, that is how a number shows that two servers have.
+            io::ErrorKind::AddrNotAvailable => {
+                "this machine has no such address; if it is that of a server.N line, is the N in \
+                 myid another server's?"
+                    .to_owned()
             }
             _ => error.to_string(),
         };

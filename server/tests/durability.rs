@@ -195,6 +195,25 @@ fn snapshots_take_the_place_of_the_log() {
 }
 
 #[test]
+fn whoever_cannot_hand_over_says_why() {
+    let hand_over = |address: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pinfold"));
+        command.args(["hand-over", address]);
+        refusal(command)
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = serve(directory.path());
+    command.arg("-D4lw.commands.whitelist=hand");
+    let alone = Program::start(command);
+    assert!(hand_over(&alone.address).contains("no other server could take over"));
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(serve(directory.path()));
+    assert!(hand_over(&program.address).contains("not in the whitelist"));
+    drop(program);
+    assert!(hand_over("127.0.0.1:1").contains("127.0.0.1:1"));
+}
+
+#[test]
 fn help_helps() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pinfold"));
     let output = command.args(["serve", "--help"]).output().unwrap();

@@ -141,3 +141,34 @@ fn version(input: &mut &[u8]) -> io::Result<()> {
 fn invalid(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn heard(bytes: &[u8]) -> String {
+        Hello::receive(&mut &bytes[..])
+            .await
+            .map_or_else(|error| error.to_string(), |_| String::new())
+    }
+
+    #[tokio::test]
+    async fn strangers_and_other_versions_are_told_apart() {
+        let hello = Hello { cluster: 7, from: 1, to: 2 };
+        let mut bytes = Vec::new();
+        hello.send(&mut bytes).await.unwrap();
+        assert_eq!(Hello::receive(&mut &bytes[..]).await.unwrap(), hello);
+        let change = |at: usize| {
+            let mut other = bytes[..HELLO - 4].to_vec();
+            other[at] ^= 2;
+            let mut sealed = BytesMut::from(&other[..]);
+            seal(&mut sealed);
+            sealed
+        };
+        assert_eq!(heard(&change(0)).await, "who calls is no Pinfold server");
+        let version = heard(&change(MAGIC.len())).await;
+        assert_eq!(version, "the peer speaks version 3, this server speaks 1");
+        bytes[HELLO - 5] ^= 1;
+        assert_eq!(heard(&bytes).await, "the first words of a peer have a wrong checksum");
+    }
+}
