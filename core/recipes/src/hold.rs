@@ -1,8 +1,5 @@
 //! The scope in which this process has what it contended for.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use pinfold_client::{Client, Error, MultiOp, MultiResult};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -19,7 +16,6 @@ pub struct Hold {
     path: String,
     token: i64,
     lost: watch::Receiver<Option<String>>,
-    released: Arc<AtomicBool>,
     guard: JoinHandle<()>,
 }
 
@@ -37,8 +33,7 @@ impl Hold {
             };
             tell.send_replace(Some(reason));
         });
-        let released = Arc::new(AtomicBool::new(false));
-        Hold { contender: Some(contender), client, path, token, lost, released, guard }
+        Hold { contender: Some(contender), client, path, token, lost, guard }
     }
 
     /// The fencing token: 64 bits, greater than that of everyone who had it before.
@@ -59,9 +54,7 @@ impl Hold {
 
     /// True while work may go on, by this process's monotonic clock.
     pub fn is_held(&self) -> bool {
-        !self.released.load(Ordering::Acquire)
-            && self.lost.borrow().is_none()
-            && session::is_alive(&self.client)
+        self.lost.borrow().is_none() && session::is_alive(&self.client)
     }
 
     /// Resolves, with the reason, when work has to stop: before the server could have given it to
@@ -106,7 +99,6 @@ impl Hold {
     /// # Errors
     /// What the session ends with: then it is given away as well.
     pub async fn release(mut self) -> Result<(), Error> {
-        self.released.store(true, Ordering::Release);
         self.guard.abort();
         match self.contender.take() {
             Some(mut contender) => contender.withdraw().await,
