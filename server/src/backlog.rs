@@ -22,9 +22,9 @@ impl Backlog {
         self.bytes.fetch_add(bytes, SeqCst);
     }
 
-    /// It was answered, or never will be.
-    pub(crate) fn done(&self, bytes: usize, limits: &Limits) {
-        self.requests.fetch_sub(1, SeqCst);
+    /// Some were answered, or never will be.
+    pub(crate) fn done(&self, requests: usize, bytes: usize, limits: &Limits) {
+        self.requests.fetch_sub(requests, SeqCst);
         self.bytes.fetch_sub(bytes, SeqCst);
         if self.waiting.load(SeqCst) > 0 && !self.is_full(limits) {
             self.room.notify_waiters();

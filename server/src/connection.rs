@@ -6,6 +6,7 @@ mod input;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use pinfold_proto::{ErrorCode, Id};
@@ -21,10 +22,15 @@ use crate::reply;
 use crate::sessions::Activity;
 use crate::shared::{Shared, lock};
 use crate::statistics::Traffic;
+pub(crate) use batch::{Finished, finish_all};
 pub(crate) use input::Input;
 
 /// What the answer to a read is expected to weigh before the first one is known.
 const FIRST_GUESS: usize = 16 << 10;
+/// How long a wrong proof of SASL waits for its answer. It slows whoever guesses; and clients that
+/// are told that they are connected by one thread and that they are refused by another (kazoo's
+/// `start`) can take note of the first before the second.
+const REFUSAL_DELAY: Duration = Duration::from_millis(100);
 /// Most bytes of identities of one connection; each of its writes carries them into the log.
 const AUTH_BYTES: usize = 4 << 10;
 /// What the connection's own task, the pipeline and the watchers share of one connection.
@@ -63,6 +69,8 @@ pub(crate) struct Served {
 struct Output {
     bytes: BytesMut,
     last: bool,
+    /// It ends with a refusal that is not hurried.
+    is_delayed: bool,
     /// More than this may not be left unread.
     limit: usize,
     overrun: bool,
@@ -180,10 +188,10 @@ impl Connection {
         self.killed.notify_one();
     }
 
-    /// A request that the pipeline had was answered, or dropped.
-    pub(crate) fn ordered_done(&self, bytes: usize) {
+    /// Requests that the pipeline had were answered, or dropped.
+    pub(crate) fn ordered_done(&self, requests: usize, bytes: usize) {
         self.submitted_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.submitted.fetch_sub(1, Ordering::Release);
+        self.submitted.fetch_sub(requests, Ordering::Release);
     }
 
     /// True when every request so far has been answered, so that a read may be answered here.
@@ -221,6 +229,7 @@ impl Connection {
     /// Likewise, in the middle of a SASL exchange.
     pub(crate) fn refuse_sasl(&self, xid: i32, error: ErrorCode) {
         self.append_last(|out| reply::sasl_failure(out, xid, error));
+        lock(&self.output).is_delayed = true;
     }
 
     /// True when something waits to be sent.
@@ -326,10 +335,14 @@ async fn write_loop(shared: &Shared, connection: &Connection, mut socket: impl A
     loop {
         connection.output_ready.notified().await;
         loop {
-            let (bytes, last) = {
+            let (bytes, last, is_delayed) = {
                 let mut output = lock(&connection.output);
-                (output.bytes.split(), output.last)
+                let is_delayed = std::mem::take(&mut output.is_delayed);
+                (output.bytes.split(), output.last, is_delayed)
             };
+            if is_delayed {
+                tokio::time::sleep(REFUSAL_DELAY).await;
+            }
             if bytes.is_empty() && last {
                 retire(shared, connection);
                 let _ = socket.shutdown().await;

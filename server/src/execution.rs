@@ -11,7 +11,7 @@ use pinfold_state::{
 };
 use tokio::time::Instant;
 
-use crate::connection::{Connection, Served};
+use crate::connection::{Connection, Finished, Served, finish_all};
 use crate::digests::Checkpoint;
 use crate::environment::Fault;
 use crate::error::ServerError;
@@ -38,7 +38,7 @@ pub(crate) struct Rest {
 #[derive(Default)]
 struct Aftermath {
     turns: usize,
-    finished: Vec<(Submission, Option<Answer>)>,
+    finished: Finished,
     flush: BTreeMap<u64, Arc<Connection>>,
 }
 
@@ -50,9 +50,7 @@ impl Aftermath {
 
     fn settle(self, shared: &Shared) {
         let now = Instant::now();
-        for (submission, answer) in &self.finished {
-            submission.finish(shared, *answer, now);
-        }
+        finish_all(&self.finished, shared, now);
         self.flush.values().for_each(|connection| connection.flush());
     }
 }

@@ -323,7 +323,7 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
             attachment: served.map(|served| served.attachment),
             enforce_quota: self.shared.config.limits.enforce_quota,
             cxid: submission.xid,
-            auth: submission.auth.to_vec(),
+            auth: submission.auth.clone(),
             ..Entry::internal(self.time_ms(), submission.connection.session_id(), body)
         };
         self.push_own(entry, Owner::Request { submission, form });
@@ -551,16 +551,19 @@ impl<C: Consensus, P: Courier> Pipeline<C, P> {
         loop {
             let taken = self.committed.len().min(APPLY_CHUNK);
             let chunk: Vec<Committed> = self.committed.drain(..taken).collect();
-            let places: Vec<(u64, u64)> = chunk.iter().map(|c| (c.index, c.term)).collect();
+            let place = |c: &Committed| (c.index, c.term, c.data.len() as u64);
+            let places: Vec<(u64, u64, u64)> = chunk.iter().map(place).collect();
             let rest = self.apply_chunk(chunk)?;
             let held = rest.entries.len();
             rest.entries.into_iter().rev().for_each(|c| self.committed.push_front(c));
             let done = places.len() - held;
-            if let Some(&(index, term)) = places[..done].last() {
+            if let Some(&(index, term, _)) = places[..done].last() {
                 self.consensus.applied(index);
                 (self.applied, self.applied_term) = (index, term);
-                self.snapshots.applied(done as u64);
-                if self.snapshots.is_due() {
+                let bytes = places[..done].iter().map(|(_, _, bytes)| bytes).sum();
+                self.snapshots.applied(done as u64, bytes);
+                let state_bytes = self.shared.state().data_size();
+                if self.snapshots.is_due(state_bytes) {
                     self.write_snapshot();
                 }
             }

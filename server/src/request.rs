@@ -10,8 +10,8 @@ use pinfold_proto::records::{
     SyncRequest,
 };
 use pinfold_proto::{
-    AddWatchMode, CreateMode, DecodeError, ErrorCode, MultiOp, MultiRequest, OpCode, WatcherType,
-    XID_PING,
+    Acl, AddWatchMode, CreateMode, DecodeError, ErrorCode, MultiOp, MultiRequest, OpCode,
+    WatcherType, XID_PING,
 };
 use pinfold_state::{CreateKind, Op, Reconfiguration};
 use serde::de::DeserializeOwned;
@@ -154,7 +154,7 @@ impl Decoder {
         Some(Request { xid, operation, body })
     }
 
-    fn body(self, code: OpCode, body: &[u8]) -> Result<RequestBody, DecodeError> {
+    fn body(self, code: OpCode, body: &Bytes) -> Result<RequestBody, DecodeError> {
         use RequestBody::{Auth, Ordered as Order, Read as Local};
         if begins_with_path(code) && body.starts_with(&[0xff; 4]) {
             return pathless(code, body);
@@ -215,18 +215,26 @@ impl Decoder {
         })
     }
 
-    fn write(self, code: OpCode, body: &[u8]) -> Result<Op, DecodeError> {
+    fn write(self, code: OpCode, body: &Bytes) -> Result<Op, DecodeError> {
         Ok(match code {
             OpCode::CreateTtl => self.create_ttl(read(body)?),
             OpCode::CreateContainer => self.create(read(body)?, CreateKind::Container),
             OpCode::Delete => delete(read(body)?),
-            OpCode::SetData => set_data(read(body)?),
+            OpCode::SetData => {
+                let (path, data, rest) = path_and_data(body)?;
+                Op::SetData { path, data, version: read(rest)? }
+            }
             OpCode::SetAcl => {
                 let SetAclRequest { path, mut acl, version } = read(body)?;
                 self.schemes.screen(&mut acl);
                 Op::SetAcl { path, acl, version }
             }
-            _ => self.create(read(body)?, CreateKind::Plain),
+            _ => {
+                let (path, data, rest) = path_and_data(body)?;
+                let (mut acl, flags) = read::<(Vec<Acl>, i32)>(rest)?;
+                self.schemes.screen(&mut acl);
+                Op::Create { path, data, acl, flags, kind: CreateKind::Plain }
+            }
         })
     }
 
@@ -352,6 +360,23 @@ fn void(error: ErrorCode, code: OpCode) -> RequestBody {
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     // Bytes after the record are left alone, as ZooKeeper does.
     jute::from_bytes_prefix(body).map(|(record, _)| record)
+}
+
+/// What a create and a setData begin with, and the rest. The data are not copied: they stay in
+/// the frame.
+fn path_and_data(body: &Bytes) -> Result<(String, Option<Bytes>, &[u8]), DecodeError> {
+    let (path, rest) = jute::from_bytes_prefix::<String>(body)?;
+    let (length, rest) = jute::from_bytes_prefix::<i32>(rest)?;
+    if length == -1 {
+        return Ok((path, None, rest));
+    }
+    let length = usize::try_from(length).map_err(|_| DecodeError::NegativeLength(length))?;
+    let missing = length.saturating_sub(rest.len());
+    if missing > 0 {
+        return Err(DecodeError::Truncated { missing });
+    }
+    let begin = body.len() - rest.len();
+    Ok((path, Some(body.slice(begin..begin + length)), &rest[length..]))
 }
 
 fn delete(request: DeleteRequest) -> Op {

@@ -14,6 +14,13 @@ use crate::error::ServerError;
 use crate::log_store::write_snapshot;
 use crate::pipeline::Message;
 
+/// A state of fewer bytes is written whenever enough entries have come.
+const SMALL_BYTES: u64 = 32 << 20;
+/// Of a larger one, the log has to grow by one part in so many of it as well: what snapshots write
+/// is then at most so many times what the log writes, and what a start reads of the log is little
+/// beside the snapshot.
+const PART: u64 = 4;
+
 /// Counts entries, and writes one snapshot at a time while writes go on.
 #[derive(Debug)]
 pub(crate) struct Snapshots {
@@ -21,21 +28,27 @@ pub(crate) struct Snapshots {
     environment: Environment,
     every: u64,
     since: u64,
+    since_bytes: u64,
     writer: Option<(Instant, Background)>,
 }
 
 impl Snapshots {
     /// A snapshot is due after `every` entries.
     pub(crate) fn new(store: SnapshotStore, environment: Environment, every: u64) -> Snapshots {
-        Snapshots { store, environment, every: every.max(2), since: 0, writer: None }
+        let every = every.max(2);
+        Snapshots { store, environment, every, since: 0, since_bytes: 0, writer: None }
     }
 
-    pub(crate) fn applied(&mut self, entries: u64) {
+    /// Entries of so many bytes have become state.
+    pub(crate) fn applied(&mut self, entries: u64, bytes: u64) {
         self.since += entries;
+        self.since_bytes += bytes;
     }
 
-    pub(crate) fn is_due(&self) -> bool {
-        self.since >= self.every && !self.is_writing()
+    /// Whether a state of so many bytes is to be written.
+    pub(crate) fn is_due(&self, state_bytes: u64) -> bool {
+        let is_worth_it = state_bytes < SMALL_BYTES || self.since_bytes >= state_bytes / PART;
+        self.since >= self.every && is_worth_it && !self.is_writing()
     }
 
     pub(crate) fn is_writing(&self) -> bool {
@@ -49,7 +62,7 @@ impl Snapshots {
         image: Snapshot,
         report: UnboundedSender<Message>,
     ) {
-        self.since = 0;
+        (self.since, self.since_bytes) = (0, 0);
         let store = self.store.clone();
         let work = move || {
             let written = write_snapshot(&store, &meta, image.blocks());

@@ -26,10 +26,19 @@ fn written() -> TempDir {
     let mut wire = Wire::connect(&server.address());
     for turn in 0..100 {
         wire.create(&format!("/n{turn}"), &DATA.repeat(100));
+        // The next one is begun when this one is written.
+        while turn == 50 && finished_snapshots(directory.path()) == 0 {
+            std::thread::yield_now();
+        }
     }
     drop(wire);
     server.stop().unwrap();
     directory
+}
+
+fn finished_snapshots(directory: &Path) -> usize {
+    let is_finished = |path: &&PathBuf| path.extension().is_none_or(|end| end != "tmp");
+    files(directory, "snapshots").iter().filter(is_finished).count()
 }
 
 /// What a command printed, what it complained about, and how it ended.

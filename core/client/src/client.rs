@@ -1,7 +1,7 @@
 //! The handle of a session.
 
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use pinfold_proto::records::ClientInfo;
@@ -386,6 +386,25 @@ impl Client {
     /// The options that it was made with.
     pub fn options(&self) -> &Options {
         &self.0.shared.options
+    }
+
+    /// For the recipes: fills the buffer at random, from where the client itself takes what it
+    /// needs. False where the system has no randomness to give.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn fill_random(&self, buffer: &mut [u8]) -> bool {
+        self.0.shared.fill_random(buffer)
+    }
+
+    /// For the recipes: milliseconds since 1970, by the clock on the wall of where the client is.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn wall_ms(&self) -> i64 {
+        if let Some(world) = &self.options().world {
+            return world.wall_ms();
+        }
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
     }
 
     /// A client with a new session and the same options. This one stays as it is.

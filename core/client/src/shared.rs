@@ -198,15 +198,18 @@ impl Shared {
 
     /// A number below `bound`; 0 where the system has no randomness to give.
     pub(crate) fn random(&self, bound: usize) -> usize {
-        let random = match &self.options.world {
-            Some(world) => world.random(),
-            None => {
-                let mut bytes = [0; 4];
-                let _ = getrandom::fill(&mut bytes);
-                u32::from_ne_bytes(bytes)
-            }
-        };
-        random as usize % bound.max(1)
+        let mut bytes = [0; 4];
+        let _ = self.fill_random(&mut bytes);
+        u32::from_ne_bytes(bytes) as usize % bound.max(1)
+    }
+
+    /// Fills the buffer; false where the system has no randomness to give.
+    pub(crate) fn fill_random(&self, buffer: &mut [u8]) -> bool {
+        let Some(world) = &self.options.world else { return getrandom::fill(buffer).is_ok() };
+        for chunk in buffer.chunks_mut(4) {
+            chunk.copy_from_slice(&world.random().to_ne_bytes()[..chunk.len()]);
+        }
+        true
     }
 
     pub(crate) fn next_watch(&self) -> u64 {

@@ -37,4 +37,7 @@ pub trait World: fmt::Debug + Send + Sync {
 
     /// A number at random.
     fn random(&self) -> u32;
+
+    /// Milliseconds since 1970, by the clock on the wall.
+    fn wall_ms(&self) -> i64;
 }

@@ -1,5 +1,7 @@
 //! What the log holds: one ordered write, with everything its outcome depends on.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use pinfold_proto::acl::{Acl, Id};
 use pinfold_proto::error::ErrorCode;
@@ -38,7 +40,7 @@ pub struct Entry {
     /// The client's request number.
     pub cxid: i32,
     /// The identities of the caller when it asked.
-    pub auth: Vec<Id>,
+    pub auth: Arc<Vec<Id>>,
     /// What to do.
     pub body: Body,
 }
@@ -164,7 +166,7 @@ impl Entry {
             attachment: None,
             enforce_quota: false,
             cxid: 0,
-            auth: Vec::new(),
+            auth: Arc::default(),
             body,
         }
     }
@@ -178,9 +180,26 @@ impl Entry {
         Ok((time_ms, origin))
     }
 
+    /// Bytes that are enough for most entries, so that they need not move while they grow.
+    fn room(&self) -> usize {
+        let ops: &[Op] = match &self.body {
+            Body::Request(op) => std::slice::from_ref(op),
+            Body::Multi(ops) => ops,
+            _ => &[],
+        };
+        let sized = |op: &Op| match op {
+            Op::Create { path, data, .. } | Op::SetData { path, data, .. } => {
+                64 + path.len() + data.as_ref().map_or(0, Bytes::len)
+            }
+            other => 64 + other.path().len(),
+        };
+        let ids = self.auth.iter().map(|id| 8 + id.scheme.len() + id.id.len());
+        96 + ids.sum::<usize>() + ops.iter().map(sized).sum::<usize>()
+    }
+
     /// The bytes for the log.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(128);
+        let mut out = BytesMut::with_capacity(self.room());
         out.put_u8(FORMAT);
         out.put_i64_le(self.time_ms);
         out.put_u64_le(self.origin.server);
@@ -267,7 +286,7 @@ impl Entry {
         let attachment = (flags & ATTACHED != 0).then_some(number);
         let enforce_quota = flags & ENFORCE_QUOTA != 0;
         let cxid = input.i32()?;
-        let auth = input.ids()?;
+        let auth = Arc::new(input.ids()?);
         let body = match input.u8()? {
             0 => Body::Epoch,
             1 => Body::CreateSession { password: input.password()?, timeout_ms: input.i32()? },
@@ -445,7 +464,7 @@ mod tests {
                 Some(op) if single => Body::Request(op.clone()),
                 _ => Body::Multi(ops),
             };
-            let auth = vec![Id { scheme: "ip".into(), id: "::1".into() }];
+            let auth = Arc::new(vec![Id { scheme: "ip".into(), id: "::1".into() }]);
             let origin = Origin { server: u64::MAX, sequence: 9 };
             let enforce_quota = single;
             let (session_id, cxid) = (5, -7);

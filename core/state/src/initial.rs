@@ -41,7 +41,7 @@ pub(crate) fn plant(machine: &mut StateMachine) {
         children: None,
     };
     machine.tree.insert_unlinked(&ROOT.into(), node(&open, 0));
-    machine.tree.insert(&SYSTEM.into(), ROOT, node(&open, 0));
-    machine.tree.insert(&QUOTA.into(), SYSTEM, node(&open, 0));
-    machine.tree.insert(&CONFIG.into(), SYSTEM, node(&read_only, -1));
+    machine.tree.insert(&SYSTEM.into(), ROOT, node(&open, 0), |_| {});
+    machine.tree.insert(&QUOTA.into(), SYSTEM, node(&open, 0), |_| {});
+    machine.tree.insert(&CONFIG.into(), SYSTEM, node(&read_only, -1), |_| {});
 }

@@ -134,13 +134,14 @@ impl StateMachine {
         Ok(())
     }
 
-    /// There is this much more at a path, or less.
-    pub(crate) fn charge(&mut self, path: &str, (nodes, bytes): (i64, i64)) {
-        let Some(owner) = self.tree.quotas().over(path) else { return };
-        let Some(mut stats) = self.figures(&owner, STATS) else { return };
+    /// There is this much more at a path, or less. True when some node holds figures of it.
+    pub(crate) fn charge(&mut self, path: &str, (nodes, bytes): (i64, i64)) -> bool {
+        let Some(owner) = self.tree.quotas().over(path) else { return false };
+        let Some(mut stats) = self.figures(&owner, STATS) else { return false };
         stats.set(COUNT, stats.get(COUNT).saturating_add(nodes));
         stats.set(BYTES, stats.get(BYTES).saturating_add(bytes));
         self.put_stats(&owner, &stats);
+        true
     }
 
     /// Counts what there is, when a node has come that is to hold the figures.

@@ -292,7 +292,7 @@ impl Restore {
                 if machine.tree.get(parent).is_none() {
                     return Err(input.invalid("the parent of a node"));
                 }
-                machine.tree.insert(&path, parent, node);
+                machine.tree.insert(&path, parent, node, |_| {});
             }
             None => return Err(input.invalid("the path of a node")),
         }

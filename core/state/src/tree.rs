@@ -1,9 +1,12 @@
 //! The node map: sharded, copy-on-write, with the indexes that are derived from it.
 
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::children::Children;
 use crate::fingerprint::{self, Face};
@@ -13,7 +16,15 @@ use crate::quota::Quotas;
 /// Small enough that copying one shard never stops a writer, large enough to spread a big tree.
 const SHARDS: usize = 1024;
 
-type Shard = HashMap<Arc<str>, Arc<Node>>;
+/// A node and where it is.
+#[derive(Clone, Debug)]
+struct Place {
+    path: Arc<str>,
+    node: Arc<Node>,
+}
+
+/// The hash of a path decides both its shard and its place there.
+type Shard = HashTable<Place>;
 
 /// What was there before some changes: enough to put it back.
 #[derive(Debug, Default)]
@@ -56,17 +67,20 @@ pub(crate) struct Frozen {
     nodes: usize,
 }
 
-fn shard_of(hasher: &RandomState, path: &str) -> usize {
-    hasher.hash_one(path) as usize % SHARDS
+/// By bits that do not decide the place within a shard, which are the lowest and the highest.
+fn shard_of(hash: u64) -> usize {
+    (hash >> 40) as usize % SHARDS
 }
 
 impl Frozen {
     pub(crate) fn get(&self, path: &str) -> Option<(&Arc<str>, &Arc<Node>)> {
-        self.shards[shard_of(&self.hasher, path)].get_key_value(path)
+        let hash = self.hasher.hash_one(path);
+        let place = self.shards[shard_of(hash)].find(hash, |place| *place.path == *path)?;
+        Some((&place.path, &place.node))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Node>)> {
-        self.shards.iter().flat_map(|shard| shard.iter())
+        self.shards.iter().flat_map(|shard| shard.iter().map(|place| (&place.path, &place.node)))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -103,7 +117,9 @@ impl Tree {
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<&Node> {
-        self.shards[shard_of(&self.hasher, path)].get(path).map(|n| &**n)
+        let hash = self.hasher.hash_one(path);
+        let place = self.shards[shard_of(hash)].find(hash, |place| *place.path == *path);
+        place.map(|place| &*place.node)
     }
 
     pub(crate) fn ephemerals(&self) -> &BTreeMap<i64, BTreeSet<Arc<str>>> {
@@ -125,12 +141,20 @@ impl Tree {
         &self.quotas
     }
 
-    /// Adds a node under its parent's children. The caller has checked that the parent exists.
-    pub(crate) fn insert(&mut self, path: &Arc<str>, parent: &str, node: Node) {
+    /// Adds a node under its parent's children, and changes the parent by `change`. The caller
+    /// has checked that the parent exists.
+    pub(crate) fn insert(
+        &mut self,
+        path: &Arc<str>,
+        parent: &str,
+        node: Node,
+        change: impl FnOnce(&mut Node),
+    ) {
         self.replace(path.clone(), Some(Arc::new(node)));
         self.update(parent, |parent| {
             let children = parent.children.get_or_insert_with(Default::default);
             Arc::<Children>::make_mut(children).insert(path.clone());
+            change(parent);
         });
     }
 
@@ -142,8 +166,9 @@ impl Tree {
     /// Takes a childless node out, and out of its parent's children.
     pub(crate) fn remove(&mut self, path: &str, parent: &str) -> Option<Arc<Node>> {
         let key = {
-            let shard = &self.shards[shard_of(&self.hasher, path)];
-            shard.get_key_value(path)?.0.clone()
+            let hash = self.hasher.hash_one(path);
+            let shard = &self.shards[shard_of(hash)];
+            shard.find(hash, |place| *place.path == *path)?.path.clone()
         };
         let old = self.replace(key, None);
         self.update(parent, |parent| {
@@ -157,22 +182,22 @@ impl Tree {
         old
     }
 
-    /// Changes a node's fields in place; its owner must stay. False when there is no such node.
-    pub(crate) fn update(&mut self, path: &str, change: impl FnOnce(&mut Node)) -> bool {
-        let shard = Arc::make_mut(&mut self.shards[shard_of(&self.hasher, path)]);
-        if let Some(undo) = self.undo.as_mut()
-            && let Some((key, node)) = shard.get_key_value(path)
-        {
-            undo.keep(key, Some(node));
+    /// Changes a node's fields in place; its owner must stay. Nothing when there is no such node,
+    /// otherwise the changed node.
+    pub(crate) fn update(&mut self, path: &str, change: impl FnOnce(&mut Node)) -> Option<&Node> {
+        let hash = self.hasher.hash_one(path);
+        let shard = Arc::make_mut(&mut self.shards[shard_of(hash)]);
+        let place = shard.find_mut(hash, |place| *place.path == *path)?;
+        if let Some(undo) = self.undo.as_mut() {
+            undo.keep(&place.path, Some(&place.node));
         }
-        let Some(node) = shard.get_mut(path) else { return false };
-        let (before, face) = (node.data_length() as u64, Face::of(node));
-        let node = Arc::make_mut(node);
+        let (before, face) = (place.node.data_length() as u64, Face::of(&place.node));
+        let node = Arc::make_mut(&mut place.node);
         change(node);
         self.bytes = self.bytes + node.data_length() as u64 - before;
         let change = fingerprint::difference(path, Some(&face), Some(&Face::of(node)));
         self.fingerprint = self.fingerprint.wrapping_add(change);
-        true
+        Some(node)
     }
 
     /// From here on every change is remembered, until `commit` or `roll_back`.
@@ -192,10 +217,21 @@ impl Tree {
     }
 
     fn replace(&mut self, path: Arc<str>, node: Option<Arc<Node>>) -> Option<Arc<Node>> {
-        let shard = Arc::make_mut(&mut self.shards[shard_of(&self.hasher, &path)]);
-        let old = match &node {
-            Some(node) => shard.insert(path.clone(), node.clone()),
-            None => shard.remove(&path),
+        let hasher = &self.hasher;
+        let hash = hasher.hash_one(&*path);
+        let shard = Arc::make_mut(&mut self.shards[shard_of(hash)]);
+        let found =
+            shard.entry(hash, |place| *place.path == *path, |place| hasher.hash_one(&*place.path));
+        let old = match (found, node.clone()) {
+            (Entry::Occupied(mut found), Some(node)) => {
+                Some(std::mem::replace(&mut found.get_mut().node, node))
+            }
+            (Entry::Occupied(found), None) => Some(found.remove().0.node),
+            (Entry::Vacant(place), Some(node)) => {
+                place.insert(Place { path: path.clone(), node });
+                None
+            }
+            (Entry::Vacant(_), None) => None,
         };
         self.account(&path, old.as_deref(), node.as_deref());
         if let Some(undo) = self.undo.as_mut() {

@@ -92,8 +92,7 @@ impl StateMachine {
         };
         let (stat, own_acl) = (node.stat(), node.acl.clone());
         let path: Arc<str> = full.into();
-        self.tree.insert(&path, parent_path, node);
-        self.tree.update(parent_path, |parent| {
+        self.tree.insert(&path, parent_path, node, |parent| {
             // At its end the counter stays, and with it pzxid: ZooKeeper ignores a smaller one.
             if let Some(next) = counter.checked_add(1) {
                 parent.creations = next;
@@ -159,16 +158,20 @@ impl StateMachine {
         let added = (0, data.map_or(0, <[u8]>::len) as i64 - node.data_length() as i64);
         self.check_quota(write, path, added)?;
         let next = expect_version(node.version, version)?;
-        self.tree.update(path, |node| {
+        let changed = self.tree.update(path, |node| {
             node.data = data.map(Arc::from);
             node.version = next;
             node.mzxid = write.zxid;
             node.mtime_ms = write.time_ms;
         });
-        self.charge(path, added);
-        let node = self.node(path)?;
-        write.event(TreeEventKind::DataChanged, &path.into(), &node.acl);
-        Ok(OpOutcome::Stat(node.stat()))
+        let changed = changed.map(|node| (node.stat(), node.acl.clone()));
+        let (mut stat, acl) = changed.ok_or(ErrorCode::NoNode)?;
+        // The node that holds the figures may be this one.
+        if self.charge(path, added) {
+            stat = self.node(path)?.stat();
+        }
+        write.event(TreeEventKind::DataChanged, &path.into(), &acl);
+        Ok(OpOutcome::Stat(stat))
     }
 
     fn set_acl(

@@ -1,5 +1,7 @@
 //! Changes of the ensemble's members.
 
+use std::sync::Arc;
+
 use pinfold_proto::ErrorCode;
 use pinfold_proto::acl::Id;
 use pinfold_state::{Body, Entry, OpOutcome, Outcome, Reconfiguration, StateMachine};
@@ -18,7 +20,7 @@ fn members_change_in_two_steps() {
         })
     };
     let mut apply = |auth: &[Id], body| {
-        let entry = Entry { auth: auth.to_vec(), ..Entry::internal(1, 7, body) };
+        let entry = Entry { auth: Arc::new(auth.to_vec()), ..Entry::internal(1, 7, body) };
         machine.apply(&entry)
     };
     let joining = "server.2=b:1:2;3";
@@ -75,7 +77,7 @@ fn a_change_of_members_survives_a_snapshot() {
     let members = Some("server.1=a:1:2,server.2=b:1:2;9".to_owned());
     let asked = Reconfiguration { members, version: -1, ..Reconfiguration::default() };
     let entry = Entry {
-        auth: vec![Id::new("super", "")],
+        auth: Arc::new(vec![Id::new("super", "")]),
         ..Entry::internal(1, 7, Body::Reconfigure(asked))
     };
     assert_eq!(machine.apply(&entry).outcome, Outcome::Pending);

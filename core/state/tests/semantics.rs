@@ -1,5 +1,7 @@
 //! ZooKeeper's rules for writes, line by line.
 
+use std::sync::Arc;
+
 use pinfold_proto::acl::{Acl, Id};
 use pinfold_proto::error::ErrorCode;
 use pinfold_state::{
@@ -27,7 +29,7 @@ impl World {
 
     fn body(&mut self, session_id: i64, body: Body) -> Applied {
         self.time_ms += 1;
-        let auth = self.auth.clone();
+        let auth = Arc::new(self.auth.clone());
         let entry = Entry { auth, cxid: 1, ..Entry::internal(self.time_ms, session_id, body) };
         self.machine.apply(&entry)
     }

@@ -1,12 +1,15 @@
 //! What a client says: frames in, each answered here or handed on to the pipeline.
 
+use std::cell::RefCell;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use pinfold_proto::{ErrorCode, FrameDecoder};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
@@ -29,6 +32,10 @@ const LOOK_EVERY: u64 = 8;
 const TURN: Duration = Duration::from_millis(2);
 /// Most bytes taken from a socket at once.
 const READ_BYTES: usize = 64 << 10;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 pub(crate) struct Input<R> {
     socket: R,
@@ -62,7 +69,7 @@ impl<R: AsyncRead + Unpin> Input<R> {
         };
         Input {
             socket,
-            buffer: BytesMut::with_capacity(4096),
+            buffer: BytesMut::new(),
             connection: connection.clone(),
             decoder,
             frames: FrameDecoder { max: shared.config.limits.frame_bytes },
@@ -96,9 +103,24 @@ impl<R: AsyncRead + Unpin> Input<R> {
     }
 
     /// Reads once; false at the end of the stream.
+    ///
+    /// Room to read into belongs to the thread: a connection that says nothing holds none, and one
+    /// that does holds what it said.
     pub(crate) async fn more(&mut self) -> bool {
-        self.buffer.reserve(READ_BYTES);
-        matches!(self.socket.read_buf(&mut self.buffer).await, Ok(count) if count > 0)
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+        }
+        let (socket, buffer) = (&mut self.socket, &mut self.buffer);
+        std::future::poll_fn(|context| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                scratch.resize(READ_BYTES, 0);
+                let mut room = ReadBuf::new(scratch);
+                let read = ready!(Pin::new(&mut *socket).poll_read(context, &mut room));
+                buffer.extend_from_slice(room.filled());
+                Poll::Ready(read.is_ok() && !room.filled().is_empty())
+            })
+        })
+        .await
     }
 
     /// The client has been heard, whenever what it says gets done.

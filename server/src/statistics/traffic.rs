@@ -61,9 +61,9 @@ impl Traffic {
         self.queued.fetch_add(requests as i64, Relaxed);
     }
 
-    /// A request that was taken has been answered, or never will be.
-    pub(crate) fn ended(&self) {
-        self.queued.fetch_sub(1, Relaxed);
+    /// Requests that were taken have been answered, or never will be.
+    pub(crate) fn ended(&self, requests: u64) {
+        self.queued.fetch_sub(requests as i64, Relaxed);
     }
 
     /// Requests that were taken and have not ended.
