@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pinfold_client::Client;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use crate::commit::Holding;
 use crate::record::TaskId;
@@ -13,7 +13,8 @@ use crate::record::TaskId;
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     entries: Mutex<HashMap<TaskId, Entry>>,
-    settled: Notify,
+    /// Counts the changes.
+    changed: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -22,6 +23,12 @@ struct Entry {
     client: Client,
     /// A call is bringing it to its end: that call tells the outcome, no event does.
     settling: bool,
+}
+
+impl Entry {
+    fn is_open(&self, token: Option<i64>) -> bool {
+        !self.settling && token.is_none_or(|token| token == self.holding.czxid)
+    }
 }
 
 impl Book {
@@ -40,11 +47,19 @@ impl Book {
         true
     }
 
-    /// Takes the task for settling; `None` when it is not there or is being settled.
-    pub(crate) fn begin(&self, task: &TaskId) -> Option<(Holding, Client)> {
+    /// Takes the task for settling; `None` when it is not there, is not the assignment that is
+    /// meant, or is being settled.
+    pub(crate) fn begin(&self, task: &TaskId, token: Option<i64>) -> Option<(Holding, Client)> {
         let mut entries = self.entries();
-        let entry = entries.get_mut(task).filter(|entry| !entry.settling)?;
+        let entry = entries.get_mut(task).filter(|entry| entry.is_open(token))?;
         entry.settling = true;
+        Some((entry.holding.clone(), entry.client.clone()))
+    }
+
+    /// The task to look at, or to write its progress.
+    pub(crate) fn find(&self, task: &TaskId, token: Option<i64>) -> Option<(Holding, Client)> {
+        let entries = self.entries();
+        let entry = entries.get(task).filter(|entry| entry.is_open(token))?;
         Some((entry.holding.clone(), entry.client.clone()))
     }
 
@@ -62,17 +77,17 @@ impl Book {
             }
         }
         drop(entries);
-        self.settled.notify_one();
+        self.changed.send_modify(|count| *count += 1);
     }
 
-    /// Strikes the task out unless it is being settled; true when it was there.
-    pub(crate) fn strike(&self, task: &TaskId) -> bool {
+    /// Strikes the task out unless it is being settled, and gives the token that it had.
+    pub(crate) fn strike(&self, task: &TaskId) -> Option<i64> {
         let mut entries = self.entries();
-        let there = entries.get(task).is_some_and(|entry| !entry.settling);
-        if there {
-            entries.remove(task);
-        }
-        there
+        let token = entries.get(task).filter(|entry| !entry.settling)?.holding.czxid;
+        entries.remove(task);
+        drop(entries);
+        self.changed.send_modify(|count| *count += 1);
+        Some(token)
     }
 
     /// The tasks that nobody is settling, oldest first.
@@ -86,12 +101,17 @@ impl Book {
 
     /// Waits until nothing is being settled.
     pub(crate) async fn settled(&self) {
-        loop {
-            let settled = self.settled.notified();
-            if self.entries().values().all(|entry| !entry.settling) {
-                return;
-            }
-            settled.await;
-        }
+        self.until(|entries| entries.values().all(|entry| !entry.settling)).await;
+    }
+
+    /// Waits until nothing is in hand.
+    pub(crate) async fn empty(&self) {
+        self.until(HashMap::is_empty).await;
+    }
+
+    async fn until(&self, done: impl Fn(&HashMap<TaskId, Entry>) -> bool) {
+        let mut changed = self.changed.subscribe();
+        // The sender lives as long as the book.
+        drop(changed.wait_for(|_| done(&self.entries())).await);
     }
 }

@@ -1,30 +1,22 @@
-//! The task queue without a master: workers take tasks by themselves, with the same records.
-//!
-//! A claim is one multi: check that this worker is registered, delete the waiting task, create
-//! the assignment. What a vanished claimer leaves is taken back by the others; the multi that
-//! does it creates and deletes the vanished worker's znode, which the server refuses while that
-//! worker lives.
+//! A task that a worker took by itself, without a master.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures_util::FutureExt;
-use pinfold_client::{
-    AddWatchMode, Client, Error, EventKind, MultiOp, SessionState, Stat, Watch, WatchEvent,
-};
-use tokio::sync::watch;
+use pinfold_client::{Client, Error};
+use tokio::runtime::Handle;
 
-use crate::commit::{End, Holding, persistent};
-use crate::errand::{give_back, present};
-use crate::layout::{Layout, Place};
-use crate::master::{DEFAULT_MAX_ATTEMPTS, prepare};
-use crate::record::{TaskHead, TaskId, WorkerHead, check_size, decode, encode};
-use crate::session::{self, BAD_VERSION, Fault, NO_NODE, NODE_EXISTS, connected, fault, pause};
-use crate::shift::register;
+use crate::commit::{End, Holding};
+use crate::farewell::farewell;
+use crate::record::{Cause, MAX_PROGRESS, TaskId, check_size, check_within};
+use crate::session::{self, CLAIM_LOST, Fault, fault};
+use crate::worker::Failure;
 
-/// A task that this worker took. Bring it to an end by one of its methods; a claim that is
-/// dropped without stays with the worker until the session ends.
+/// A task that this worker took. Bring it to an end by one of its methods. A claim that is
+/// dropped without fails in the background, with the attempt counted: the reason says so, and why
+/// its last end was refused. It stays with the worker until the session ends where that is not
+/// possible.
 #[derive(Debug)]
 pub struct Claim {
     /// The task.
@@ -35,11 +27,41 @@ pub struct Claim {
     pub attempt: u32,
     holding: Holding,
     client: Client,
+    /// Its owner got it: an attempt has begun.
+    seen: AtomicBool,
     /// Brought to its end: a second end would be told a success that is not its own.
     ended: AtomicBool,
+    /// It is another's, or the session is over.
+    gone: AtomicBool,
+    /// Why an end was refused while the task stays in hand.
+    refused: Mutex<String>,
+    /// Where it is given up when it is dropped.
+    runtime: Handle,
 }
 
 impl Claim {
+    /// A task that was taken just now. Dropped before it is seen it goes back untouched.
+    pub(crate) fn new(client: &Client, holding: Holding) -> Claim {
+        Claim {
+            task: holding.task.clone(),
+            payload: holding.payload.clone(),
+            attempt: holding.head.attempt,
+            holding,
+            client: client.clone(),
+            seen: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+            refused: Mutex::new(String::new()),
+            runtime: Handle::current(),
+        }
+    }
+
+    /// On its way to its owner, with nothing between.
+    pub(crate) fn seen(self) -> Claim {
+        self.seen.store(true, Ordering::Release);
+        self
+    }
+
     /// Fencing token: grows with each time that the task is given to somebody.
     pub fn token(&self) -> i64 {
         self.holding.czxid
@@ -54,30 +76,103 @@ impl Claim {
         if self.ended.load(Ordering::Acquire) {
             return Err(self.holding.gone());
         }
-        self.holding.settle(&self.client, &end).await?;
-        self.ended.store(true, Ordering::Release);
+        match self.holding.settle(&self.client, &end).await {
+            Ok(()) => self.ended.store(true, Ordering::Release),
+            Err(error) => return Err(self.noted(error)),
+        }
         Ok(())
+    }
+
+    /// Remembers a refusal, for the one who learns of it when the claim is dropped.
+    fn noted(&self, error: Error) -> Error {
+        if error.code() == CLAIM_LOST || fault(&error) == Fault::Session {
+            self.gone.store(true, Ordering::Release);
+        } else {
+            let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            *refused = error.to_string();
+        }
+        error
+    }
+
+    /// What a drop makes of the task; `None` when it is not in hand any more.
+    fn parting(&self) -> Option<End> {
+        let over = self.ended.load(Ordering::Acquire) || self.gone.load(Ordering::Acquire);
+        if over || session::is_over(self.client.state()) {
+            return None;
+        }
+        if !self.seen.load(Ordering::Acquire) {
+            return Some(End::Returned);
+        }
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = "its worker dropped it unfinished";
+        Some(match refused.as_str() {
+            "" => Failure::from(why).end(),
+            refused => Failure::from(format!("{why}: {refused}")).end(),
+        })
+    }
+
+    /// Leaves the task to others without an end of its own, as one does who closes down: it goes
+    /// back untouched, or as a failed attempt when an end was refused. Nothing happens when it is
+    /// not in hand any more.
+    ///
+    /// # Errors
+    /// The session's end, or what the server refuses.
+    pub async fn leave(self) -> Result<(), Error> {
+        let was_refused = !self.refused.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        match self.parting() {
+            None => Ok(()),
+            Some(end) if was_refused => self.end(end).await,
+            Some(_) => self.end(End::Returned).await,
+        }
+    }
+
+    /// Resolves, with the reason, when work on the task has to stop: it was cancelled, its
+    /// deadline passed, or the session is lost or may be soon (`Vanished`). Cancel-safe. After an
+    /// end by one of its own methods it says that as well.
+    pub async fn lost(&self) -> (Cause, String) {
+        let holding = &self.holding;
+        let path = holding.layout.assignment(&holding.worker, &holding.task);
+        tokio::select! {
+            reason = session::lapsed(&self.client) => return (Cause::Vanished, reason),
+            () = session::removed(&self.client, &path, holding.czxid) => {}
+        }
+        if self.ended.load(Ordering::Acquire) {
+            return (Cause::Vanished, "it was brought to its end".to_owned());
+        }
+        farewell(&self.client, &holding.layout, &holding.task).await
+    }
+
+    /// Writes how far the work is; see [`crate::Worker::progress`].
+    ///
+    /// # Errors
+    /// CLAIM_LOST when the task is not this worker's any more; INVALID_ARGUMENT above
+    /// [`MAX_PROGRESS`] bytes; the session's end.
+    pub async fn progress(&self, data: &[u8]) -> Result<(), Error> {
+        check_within(&format!("the progress of task {}", self.task), data, MAX_PROGRESS)?;
+        if self.ended.load(Ordering::Acquire) {
+            return Err(self.holding.gone());
+        }
+        self.holding.progress(&self.client, data).await
     }
 
     /// Commits the result.
     ///
     /// # Errors
     /// CLAIM_LOST when the task is not this worker's any more; INVALID_ARGUMENT for a result
-    /// above the limit; the session's end: another will do the task, unless the result was
-    /// committed with the last breath.
+    /// above the limit, with the task still in hand; the session's end: another will do the task,
+    /// unless the result was committed with the last breath.
     pub async fn complete(&self, result: Bytes) -> Result<(), Error> {
-        check_size("the result", &result)?;
+        let sized = check_size(&format!("the result of task {}", self.task), &result);
+        sized.map_err(|error| self.noted(error))?;
         self.end(End::Done(result)).await
     }
 
-    /// Gives the task up for this attempt: it waits for the next one, or becomes a dead letter
-    /// with `reason` after the last.
+    /// Gives the task up for this attempt; see [`crate::Worker::fail`].
     ///
     /// # Errors
     /// The session's end, or what the server refuses.
-    pub async fn fail(&self, reason: impl Into<String>) -> Result<(), Error> {
-        let end = End::Failed { reason: reason.into(), max_attempts: DEFAULT_MAX_ATTEMPTS };
-        self.end(end).await
+    pub async fn fail(&self, failure: impl Into<Failure>) -> Result<(), Error> {
+        self.end(failure.into().end()).await
     }
 
     /// Gives the task back untouched, without counting the attempt.
@@ -89,266 +184,15 @@ impl Claim {
     }
 }
 
-/// What the claims of one queue share: the waiting tasks as two watches tell them.
-#[derive(Debug)]
-pub(crate) struct Claimer {
-    client: Client,
-    layout: Layout,
-    max_attempts: u32,
-    tasks: Watch,
-    workers: Watch,
-    states: watch::Receiver<SessionState>,
-    /// The lists have to be read: at the beginning and after each broken connection.
-    stale: bool,
-    waiting: BTreeSet<TaskId>,
-    /// Workers that went since the last look at what they left.
-    gone: Vec<String>,
-    /// czxid of each registration made here.
-    registered: HashMap<String, i64>,
-}
-
-impl Claimer {
-    pub(crate) async fn open(
-        client: Client,
-        layout: Layout,
-        max_attempts: u32,
-    ) -> Result<Claimer, Error> {
-        let mut round = 0;
-        prepare(&client, &layout).await?;
-        let mode = AddWatchMode::PersistentRecursive;
-        loop {
-            let (tasks, workers) = (layout.tasks(), layout.workers());
-            let tasks = client.add_watch(&tasks, mode);
-            let workers = client.add_watch(&workers, mode);
-            match tokio::join!(tasks, workers) {
-                (Ok(tasks), Ok(workers)) => {
-                    let states = client.states();
-                    return Ok(Claimer {
-                        client,
-                        layout,
-                        max_attempts,
-                        tasks,
-                        workers,
-                        states,
-                        stale: true,
-                        waiting: BTreeSet::new(),
-                        gone: Vec::new(),
-                        registered: HashMap::new(),
-                    });
-                }
-                (Err(error), _) | (_, Err(error)) if fault(&error) != Fault::Connection => {
-                    return Err(error);
-                }
-                _ => connected(&client).await?,
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let Some(end) = self.parting() else { return };
+        let (holding, client) = (self.holding.clone(), self.client.clone());
+        // Of a runtime that is shutting down nothing comes: then the session's end tells.
+        self.runtime.spawn(async move {
+            if let Err(error) = holding.settle(&client, &end).await {
+                tracing::warn!(%error, task = %holding.task, "a dropped claim is left as it is");
             }
-            pause(round).await;
-            round += 1;
-        }
-    }
-
-    pub(crate) async fn claim(&mut self, worker: &str) -> Result<Claim, Error> {
-        let mut round = 0;
-        loop {
-            match self.look(worker).await {
-                Ok(Some(claim)) => return Ok(claim),
-                Ok(None) => self.wait().await?,
-                Err(error) if fault(&error) == Fault::Connection => {
-                    connected(&self.client).await?;
-                    self.stale = true;
-                    pause(round).await;
-                    round += 1;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Takes the oldest task that can be had; `None` when there is none.
-    async fn look(&mut self, worker: &str) -> Result<Option<Claim>, Error> {
-        self.enlist(worker).await?;
-        self.refresh().await?;
-        while let Some(task) = self.waiting.pop_first() {
-            match self.take(worker, &task).await {
-                Ok(Some(claim)) => return Ok(Some(claim)),
-                Ok(None) => {}
-                Err(error) => {
-                    self.waiting.insert(task);
-                    return Err(error);
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    async fn enlist(&mut self, worker: &str) -> Result<(), Error> {
-        if self.registered.contains_key(worker) {
-            return Ok(());
-        }
-        self.layout.prepare_desk(&self.client, worker).await?;
-        let head = WorkerHead { capacity: 0, abilities: Vec::new() };
-        let path = self.layout.worker(worker);
-        let czxid = register(&self.client, &path, encode(&head, b"")).await?;
-        self.registered.insert(worker.to_owned(), czxid);
-        Ok(())
-    }
-
-    /// Brings the picture up to date, and takes back what vanished claimers left.
-    async fn refresh(&mut self) -> Result<(), Error> {
-        if self.states.has_changed().unwrap_or(false) {
-            self.states.mark_unchanged();
-            self.stale = true;
-        }
-        if self.stale {
-            while let Some(Some(_)) = self.tasks.next().now_or_never() {}
-            let tasks = self.client.get_children(&self.layout.tasks());
-            let desks = self.client.get_children(&self.layout.assign());
-            let workers = self.client.get_children(&self.layout.workers());
-            let tasks = tasks.await?.0;
-            self.waiting = tasks.iter().filter_map(|name| TaskId::parse(name)).collect();
-            let (desks, workers) = (desks.await?.0, workers.await?.0);
-            self.gone = desks.into_iter().filter(|name| !workers.contains(name)).collect();
-            self.stale = false;
-        }
-        while let Some(Some(event)) = self.tasks.next().now_or_never() {
-            self.see(event);
-        }
-        while let Some(Some(event)) = self.workers.next().now_or_never() {
-            self.see(event);
-        }
-        while let Some(worker) = self.gone.pop() {
-            if let Err(error) = self.recover(&worker).await {
-                self.gone.push(worker);
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    fn see(&mut self, event: WatchEvent) {
-        match (self.layout.place(&event.path), event.kind) {
-            (Some(Place::Task(task)), EventKind::Created) => {
-                self.waiting.insert(task);
-            }
-            (Some(Place::Task(task)), EventKind::Deleted) => {
-                self.waiting.remove(&task);
-            }
-            (Some(Place::Worker(worker)), EventKind::Deleted) => {
-                self.registered.remove(&worker);
-                self.gone.push(worker);
-            }
-            _ => {}
-        }
-    }
-
-    async fn wait(&mut self) -> Result<(), Error> {
-        let event = tokio::select! {
-            event = self.tasks.next() => event,
-            event = self.workers.next() => event,
-            changed = self.states.changed() => {
-                self.stale = true;
-                return match changed {
-                    Ok(()) => connected(&self.client).await,
-                    Err(_) => Err(session::session_over(SessionState::Closed)),
-                };
-            }
-        };
-        match event {
-            Some(event) => self.see(event),
-            None => connected(&self.client).await?,
-        }
-        Ok(())
-    }
-
-    /// The stat of a znode once every earlier write of this session is decided, however often the
-    /// connection breaks: a claim that is not found here must not turn up later.
-    async fn settled(&self, path: &str) -> Result<Option<Stat>, Error> {
-        loop {
-            let (synced, stat) = (self.client.sync(path), self.client.exists(path));
-            let looked = match synced.await {
-                Ok(()) => stat.await,
-                Err(error) => Err(error),
-            };
-            match looked {
-                Err(error) if fault(&error) == Fault::Connection => connected(&self.client).await?,
-                looked => return looked,
-            }
-        }
-    }
-
-    /// Takes one task; `None` when another was faster, or when it is no task record.
-    async fn take(&mut self, worker: &str, task: &TaskId) -> Result<Option<Claim>, Error> {
-        let found = present(self.client.get(&self.layout.task(task)).await)?;
-        let Some((data, stat)) = found else { return Ok(None) };
-        let Ok((head, payload)) = decode::<TaskHead>(&data) else {
-            tracing::warn!(%task, "not a task record: left alone");
-            return Ok(None);
-        };
-        let path = self.layout.assignment(worker, task);
-        let ops = vec![
-            MultiOp::Check { path: self.layout.worker(worker), version: -1 },
-            MultiOp::Delete { path: self.layout.task(task), version: stat.version },
-            persistent(path.clone(), data),
-        ];
-        match self.client.multi(ops).await {
-            Ok(_) => {}
-            // Whether it was made shows below.
-            Err(error) if fault(&error) == Fault::Connection => {}
-            Err(error) if fault(&error) == Fault::Session => return Err(error),
-            Err(error) => {
-                return match (error.op_index(), error.code()) {
-                    (Some(0), NO_NODE) => {
-                        // Unregistered by somebody: register again, and look again.
-                        self.registered.remove(worker);
-                        self.stale = true;
-                        self.enlist(worker).await?;
-                        self.waiting.insert(task.clone());
-                        Ok(None)
-                    }
-                    (Some(1), NO_NODE | BAD_VERSION) => Ok(None),
-                    (Some(2), NO_NODE) => {
-                        self.layout.prepare_desk(&self.client, worker).await?;
-                        self.waiting.insert(task.clone());
-                        Ok(None)
-                    }
-                    _ => Err(error),
-                };
-            }
-        }
-        // Read once more, for the token; and after a lost reply to see whether it was made.
-        let Some(stat) = self.settled(&path).await? else { return Ok(None) };
-        let holding = Holding {
-            layout: self.layout.clone(),
-            worker: worker.to_owned(),
-            task: task.clone(),
-            head: head.clone(),
-            payload: payload.clone(),
-            czxid: stat.czxid,
-            version: stat.version,
-        };
-        let (task, client) = (task.clone(), self.client.clone());
-        let ended = AtomicBool::new(false);
-        Ok(Some(Claim { task, payload, attempt: head.attempt, holding, client, ended }))
-    }
-
-    /// Takes back what a vanished worker left.
-    async fn recover(&self, worker: &str) -> Result<(), Error> {
-        let listed = present(self.client.get_children(&self.layout.desk(worker)).await)?;
-        let Some((names, _)) = listed else { return Ok(()) };
-        for task in names.iter().filter_map(|name| TaskId::parse(name)) {
-            let path = self.layout.assignment(worker, &task);
-            let Some((data, stat)) = present(self.client.get(&path).await)? else { continue };
-            let registration = self.layout.worker(worker);
-            let mut ops = vec![
-                persistent(registration.clone(), Bytes::new()),
-                MultiOp::Delete { path: registration, version: -1 },
-            ];
-            ops.extend(give_back(&self.layout, worker, &task, &data, &stat, self.max_attempts));
-            match self.client.multi(ops).await {
-                // The worker is back, or another was faster: both are as good.
-                Err(error) if matches!(error.code(), NO_NODE | NODE_EXISTS | BAD_VERSION) => {}
-                outcome => drop(outcome?),
-            }
-        }
-        Ok(())
+        });
     }
 }

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::layout::create_all;
 use crate::naming::{Mode, Naming, Place};
-use crate::session::{self, Fault, NO_NODE, claim_lost, connected, fault, is_over};
+use crate::session::{self, Fault, NO_NODE, claim_lost, connected, fault, is_over, patiently};
 
 /// What has to be so before a contender has what it wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,11 +77,12 @@ impl Contender {
         rule: Rule,
         data: Bytes,
     ) -> Result<Contender, Error> {
+        let attempt = naming.attempt(mode, session::unique(&client));
         let mut contender = Contender {
             client,
             folder: folder.to_owned(),
             naming,
-            attempt: naming.attempt(mode),
+            attempt,
             rule,
             own: None,
             withdrawn: false,
@@ -116,10 +117,7 @@ impl Contender {
                     }
                 }
                 Fault::Refused if error.code() == NO_NODE && round < 3 => {
-                    self.patiently(|client, folder: String| async move {
-                        create_all(&client, &folder).await
-                    })
-                    .await?;
+                    patiently(&self.client, || create_all(&self.client, &self.folder)).await?;
                 }
                 _ => return Err(error),
             }
@@ -130,12 +128,9 @@ impl Contender {
 
     /// Takes the znode for its own; nothing is held before it is known to be this session's.
     async fn adopt(&mut self, path: String) -> Result<(), Error> {
-        let seen = self.patiently(|client, _| {
-            let path = path.clone();
-            async move { client.exists(&path).await }
-        });
+        let seen = patiently(&self.client, || self.client.exists(&path)).await?;
         let session = self.client.session().map_or(0, |session| session.id);
-        match seen.await? {
+        match seen {
             Some(stat) if stat.ephemeral_owner == session && session != 0 => {
                 self.own = Some((path, stat.czxid));
                 Ok(())
@@ -148,9 +143,9 @@ impl Contender {
     /// This attempt's znodes, lowest first. More than one when a create that was given up for
     /// lost arrived late.
     async fn find(&self) -> Result<Vec<String>, Error> {
-        let names = self.patiently(|client, folder| async move {
-            let synced = client.sync(&folder);
-            let names = client.get_children(&folder);
+        let (client, folder) = (&self.client, &self.folder);
+        let names = patiently(client, || async {
+            let (synced, names) = (client.sync(folder), client.get_children(folder));
             synced.await?;
             names.await
         });
@@ -198,8 +193,7 @@ impl Contender {
 
     /// Whom it waits for, by the tree as it is now.
     async fn ahead(&mut self) -> Result<Ahead, Error> {
-        let listed =
-            self.patiently(|client, folder| async move { client.get_children(&folder).await });
+        let listed = patiently(&self.client, || self.client.get_children(&self.folder));
         let names = listed.await?.0;
         self.ahead_in(&names).await
     }
@@ -220,11 +214,8 @@ impl Contender {
 
     /// A watch on the one ahead, unless it has been marked since it was asked.
     async fn watch_znode(&self, path: String) -> Result<Option<Watch>, Error> {
-        let watched = self.patiently(|client, _| {
-            let path = path.clone();
-            // get and not exists: it leaves no watch behind on a znode that is gone.
-            async move { client.get_watch(&path).await }
-        });
+        // get and not exists: it leaves no watch behind on a znode that is gone.
+        let watched = patiently(&self.client, || self.client.get_watch(&path));
         let (_, stat, watch) = watched.await?;
         let is_marked = matches!(self.rule, Rule::Among(_)) && stat.version > 0;
         Ok((!is_marked).then_some(watch))
@@ -232,8 +223,7 @@ impl Contender {
 
     /// A watch on who is there, unless that has changed since it was asked.
     async fn watch_folder(&mut self) -> Result<Option<Watch>, Error> {
-        let watched = self
-            .patiently(|client, folder| async move { client.get_children_watch(&folder).await });
+        let watched = patiently(&self.client, || self.client.get_children_watch(&self.folder));
         let (names, _, watch) = watched.await?;
         let is_so = self.ahead_in(&names).await? == Ahead::Anybody;
         Ok(is_so.then_some(watch))
@@ -242,10 +232,7 @@ impl Contender {
     /// Tells the one behind that this one waits no longer.
     pub(crate) async fn mark(&self, data: Bytes) -> Result<(), Error> {
         let path = self.own().0.to_owned();
-        let marked = self.patiently(|client, _| {
-            let (path, data) = (path.clone(), data.clone());
-            async move { client.set(&path, data, -1).await }
-        });
+        let marked = patiently(&self.client, || self.client.set(&path, data.clone(), -1));
         match marked.await {
             Err(error) if error.code() == NO_NODE => {
                 Err(claim_lost(&path, "its znode was removed"))
@@ -254,31 +241,13 @@ impl Contender {
         }
     }
 
-    /// Does a request again after each broken connection.
-    async fn patiently<T, F, R>(&self, request: F) -> Result<T, Error>
-    where
-        F: Fn(Client, String) -> R,
-        R: Future<Output = Result<T, Error>>,
-    {
-        let mut round = 0;
-        loop {
-            match request(self.client.clone(), self.folder.clone()).await {
-                Err(error) if fault(&error) == Fault::Connection => {
-                    connected(&self.client).await?;
-                    session::pause(round).await;
-                    round += 1;
-                }
-                outcome => return outcome,
-            }
-        }
-    }
-
-    /// Removes every znode of this attempt, and comes back when none is left.
+    /// Removes every znode of this attempt, and comes back when none is left. Goes on in the
+    /// background when the future is dropped.
     pub(crate) async fn withdraw(&mut self) -> Result<(), Error> {
-        self.withdrawn = true;
         loop {
             let own = self.find().await?;
             if own.is_empty() {
+                self.withdrawn = true;
                 return Ok(());
             }
             for path in own {

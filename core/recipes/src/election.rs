@@ -2,24 +2,39 @@
 //!
 //! ```text
 //! <path>/c-<guid>-<seq>   ephemeral sequential, data of the candidate
+//!
+//! <path>/waiting/<guid>-waiting-<ppp>-<seq>   the same, of one with a priority
 //! ```
 //! Each candidate watches only the one before it. The fencing token is the czxid of the leader's
 //! znode: it grows with each leader.
+//!
+//! Candidates with a priority wait in a room of their own, where a higher one stands before a
+//! lower one that came earlier. The first of the room watches whoever leads, and stands for the
+//! lead when there is none: a znode in the election's own line, whose first leads, as ever. One
+//! that finds itself behind another there goes back to the room.
 
 use std::ops::Deref;
 
 use bytes::Bytes;
 use pinfold_client::{Client, Error};
 
+use crate::contender::{Contender, Rule};
+use crate::errand::present;
 use crate::hold::Hold;
 use crate::line::{Line, Participant};
 use crate::naming::{self, Mode, Naming};
 use crate::observer::{Observer, observe};
-use crate::session::NO_NODE;
+use crate::session::{NO_NODE, connected, patiently, refuse};
+
+/// The highest priority of a candidate.
+const TOP_PRIORITY: u16 = 999;
 
 /// An election among all that use the same path.
 #[derive(Clone, Debug)]
-pub struct LeaderElection(Line);
+pub struct LeaderElection {
+    pub(crate) line: Line,
+    priority: Option<u16>,
+}
 
 /// How the znodes of the candidates are named: that of the other programs in the election.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,13 +75,23 @@ pub struct Leader {
 impl LeaderElection {
     /// An election at `path`, which is created by the first campaign.
     pub fn new(client: Client, path: &str) -> LeaderElection {
-        LeaderElection(Line::new(client, path, naming::ELECTION))
+        LeaderElection { line: Line::new(client, path, naming::ELECTION), priority: None }
     }
 
     /// The same election among programs that name their candidates in this way.
     #[must_use]
     pub fn with_layout(self, layout: ElectionLayout) -> LeaderElection {
-        LeaderElection(Line { naming: layout.naming(), ..self.0 })
+        LeaderElection { line: Line { naming: layout.naming(), ..self.line }, ..self }
+    }
+
+    /// The same election for a candidate of this priority, 0 to 999: whenever the lead is free it
+    /// goes to the highest of those that wait, and to the first among equals. Nobody is deposed.
+    ///
+    /// In Pinfold's own layout only, and all candidates have to have one: those without are
+    /// before all that have.
+    #[must_use]
+    pub fn with_priority(self, priority: u16) -> LeaderElection {
+        LeaderElection { priority: Some(priority), ..self }
     }
 
     /// Becomes a candidate and waits, as long as it takes, until it leads.
@@ -75,9 +100,47 @@ impl LeaderElection {
     ///
     /// # Errors
     /// What the session ends with, and what the server refuses (a path without permission).
-    /// A broken connection is waited out. After the session's end campaign again on a new one.
+    /// A broken connection is waited out. After the session's end campaign again on a new one, or
+    /// let [`LeaderElection::terms`] do that. `INVALID_ARGUMENT` for a priority above 999, or in
+    /// another layout than Pinfold's own.
     pub async fn campaign(&self, data: Bytes) -> Result<Leadership, Error> {
-        self.0.acquire(Mode::Exclusive, data).await.map(Leadership)
+        match self.priority {
+            Some(priority) => self.campaign_at(priority, data).await,
+            None => self.line.acquire(Mode::Exclusive, data).await.map(Leadership),
+        }
+    }
+
+    async fn campaign_at(&self, priority: u16, data: Bytes) -> Result<Leadership, Error> {
+        if priority > TOP_PRIORITY {
+            return Err(refuse(format!("priority {priority} is not between 0 and 999")));
+        }
+        if self.line.naming != naming::ELECTION {
+            return Err(refuse("other libraries know no priorities"));
+        }
+        let Line { client, mut naming, path: room, .. } = self.room();
+        naming.rank = Some(priority);
+        let (mode, own) = (Mode::Exclusive, data.clone());
+        let entered = Contender::enter(client.clone(), &room, naming, mode, Rule::First, own);
+        let mut waiting = entered.await?;
+        loop {
+            waiting.served().await?;
+            if let Some(leader) = patiently(&client, || leader_of(&self.line)).await? {
+                let gone = patiently(&client, || client.get_watch(&leader.candidate)).await;
+                match present(gone)? {
+                    Some((_, _, mut watch)) => drop(watch.next().await),
+                    None => continue,
+                }
+                connected(&client).await?;
+            } else if let Some(hold) = self.line.try_acquire(mode, data.clone()).await? {
+                waiting.withdraw().await?;
+                return Ok(Leadership(hold));
+            }
+        }
+    }
+
+    /// Where candidates with a priority wait.
+    fn room(&self) -> Line {
+        Line::new(self.line.client.clone(), &format!("{}/waiting", self.line.path), naming::WAITING)
     }
 
     /// Who leads now; `None` when there is no candidate.
@@ -85,12 +148,12 @@ impl LeaderElection {
     /// # Errors
     /// Those of reading: the connection or the session, permissions.
     pub async fn leader(&self) -> Result<Option<Leader>, Error> {
-        leader_of(&self.0).await
+        leader_of(&self.line).await
     }
 
     /// Who leads, now and after each change, until the session ends.
     pub fn observe(&self) -> Observer {
-        observe(self.0.clone())
+        observe(self.line.clone())
     }
 
     /// Who leads and who waits, in their order.
@@ -98,7 +161,10 @@ impl LeaderElection {
     /// # Errors
     /// Those of reading: the connection or the session, permissions.
     pub async fn candidates(&self) -> Result<Vec<Participant>, Error> {
-        self.0.participants().await
+        let mut candidates = self.line.participants().await?;
+        let waiting = self.room().participants().await?;
+        candidates.extend(waiting.into_iter().map(|one| Participant { holds: false, ..one }));
+        Ok(candidates)
     }
 }
 
@@ -135,6 +201,13 @@ impl Leadership {
     /// What the session ends with: then the lead is given away as well.
     pub async fn resign(self) -> Result<(), Error> {
         self.0.release().await
+    }
+}
+
+impl From<Leadership> for Hold {
+    /// The same scope, for those who treat every kind alike.
+    fn from(leadership: Leadership) -> Hold {
+        leadership.0
     }
 }
 

@@ -2,16 +2,19 @@
 //! the check of the candidacy in the same multi.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::FuturesUnordered;
 use pinfold_client::{Client, Error, MultiOp, Stat};
 
-use crate::commit::{Holding, again_or_dead, persistent};
+use crate::backlog::Ready;
+use crate::commit::{End, Grave, Holding, Verdict, conclude, persistent, placed};
+use crate::deadline::Late;
 use crate::layout::Layout;
 use crate::master::MasterEvent;
-use crate::picture::{Action, Ready};
-use crate::record::{DeadHead, TaskHead, TaskId, WorkerHead, decode, encode};
+use crate::picture::Action;
+use crate::record::{Cause, DeadHead, Limits, TaskHead, TaskId, WorkerHead, decode, encode};
 use crate::session::{BAD_VERSION, Fault, NO_NODE, fault};
 
 /// What came back of an errand.
@@ -30,6 +33,12 @@ pub(crate) enum Reply {
         worker: String,
         outcome: Result<Option<WorkerHead>, Error>,
     },
+    AssignmentRead {
+        worker: String,
+        task: TaskId,
+        outcome: Result<Option<Limits>, Error>,
+    },
+    /// Of a vanished worker, or of one that was late.
     Rescued {
         worker: String,
         task: TaskId,
@@ -71,7 +80,10 @@ impl Desk<'_> {
             Action::Fetch { task, birth } => Some(self.fetch(task, birth)),
             Action::Assign { worker, ready } => Some(self.assign(worker, ready)),
             Action::ReadWorker { worker } => Some(self.read_worker(worker)),
+            Action::ReadAssignment { worker, task } => Some(self.read_assignment(worker, task)),
             Action::Rescue { worker, task } => Some(self.rescue(worker, task)),
+            Action::TakeBack(late) => Some(self.take_back(late)),
+            Action::Bury { task, birth } => Some(self.bury(task, birth)),
             Action::ReadDead { task } => Some(self.read_dead(task)),
             Action::Inquire { worker, task } => Some(self.inquire(worker, task)),
             Action::MakeDesk { worker } => Some(self.make_desk(worker)),
@@ -85,12 +97,11 @@ impl Desk<'_> {
         Box::pin(async move {
             let outcome = async {
                 let Some((data, stat)) = present(pending.await)? else { return Ok(None) };
-                let (task, version) = (task.clone(), stat.version);
-                match decode::<TaskHead>(&data) {
-                    Ok((head, payload)) => Ok(Some(Ready { task, birth, head, payload, version })),
+                match ready(&client, &task, birth, &data, &stat) {
+                    Ok(ready) => Ok(Some(ready)),
                     Err(reason) => {
-                        let path = layout.task(&task);
-                        let dead = unreadable(&layout, &task, &data, reason);
+                        let (path, version) = (layout.task(&task), stat.version);
+                        let dead = unreadable(&client, &layout, &task, &data, reason);
                         let delete = MultiOp::Delete { path, version };
                         client.multi(vec![check, delete, dead]).await?;
                         Ok(None)
@@ -104,17 +115,89 @@ impl Desk<'_> {
 
     fn assign(&self, worker: String, ready: Ready) -> Errand {
         let max = ready.head.max.or(Some(self.max_attempts));
-        let head = TaskHead { max, ..ready.head.clone() };
+        let head = TaskHead { max, ..given(self.client, &ready.head) };
         let assignment = self.layout.assignment(&worker, &ready.task);
-        let pending = self.client.multi(vec![
+        let mut ops = vec![
             self.check.clone(),
             MultiOp::Check { path: self.layout.worker(&worker), version: -1 },
             MultiOp::Delete { path: self.layout.task(&ready.task), version: ready.version },
-            persistent(assignment, encode(&head, &ready.payload)),
-        ]);
+        ];
+        ops.extend(placed(assignment, &head, &ready.payload));
+        let pending = self.client.multi(ops);
         Box::pin(async move {
             let outcome = pending.await.map(drop);
             Reply::Assigned { worker, ready, outcome }
+        })
+    }
+
+    fn read_assignment(&self, worker: String, task: TaskId) -> Errand {
+        let pending = self.client.get(&self.layout.assignment(&worker, &task));
+        Box::pin(async move {
+            let found = present(pending.await);
+            let limits = |data: &Bytes| decode::<TaskHead>(data).ok().map(|(head, _)| head.limits);
+            let outcome = found.map(|found| found.and_then(|(data, _)| limits(&data)));
+            Reply::AssignmentRead { worker, task, outcome }
+        })
+    }
+
+    /// Takes a task from a worker whose deadline passed. The worker may be writing its progress
+    /// at the same time: then the record is read once more.
+    fn take_back(&self, late: Late) -> Errand {
+        let (client, layout) = (self.client.clone(), self.layout.clone());
+        let (check, max_attempts) = (self.check.clone(), self.max_attempts);
+        Box::pin(async move {
+            let Late { task, worker, reason } = late;
+            let path = layout.assignment(&worker, &task);
+            let verdict = Verdict { cause: Cause::Deadline, reason, retryable: true, max_attempts };
+            let outcome = async {
+                loop {
+                    let Some((data, stat)) = present(client.get(&path).await)? else {
+                        return Ok(Rescue::Gone);
+                    };
+                    let mut ops = vec![check.clone()];
+                    let back = Back { layout: &layout, worker: &worker, task: &task };
+                    ops.extend(back.ops(&client, &data, &stat, verdict.clone()));
+                    match conclude(&client, &layout, &task, ops).await {
+                        Ok(_) => return Ok(Rescue::Returned),
+                        Err(error) if was_taken(&error, 1) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            };
+            let outcome = outcome.await;
+            Reply::Rescued { worker, task, outcome }
+        })
+    }
+
+    /// Gives up a task that waited for longer than it may.
+    fn bury(&self, task: TaskId, birth: u64) -> Errand {
+        let pending = self.client.get(&self.layout.task(&task));
+        let (client, layout) = (self.client.clone(), self.layout.clone());
+        let check = self.check.clone();
+        Box::pin(async move {
+            let outcome = async {
+                let Some((data, stat)) = present(pending.await)? else { return Ok(None) };
+                let Ok((head, payload)) = decode::<TaskHead>(&data) else { return Ok(None) };
+                let grave = Grave {
+                    task: &task,
+                    head: &head,
+                    payload: &payload,
+                    worker: "",
+                    cause: Cause::Deadline,
+                    reason: &format!("no worker took it within {} ms", head.limits.start),
+                    by: String::new(),
+                    now_ms: client.wall_ms(),
+                };
+                let delete = MultiOp::Delete { path: layout.task(&task), version: stat.version };
+                let mut ops = vec![check, delete];
+                ops.extend(grave.ops(&layout));
+                match conclude(&client, &layout, &task, ops).await {
+                    Err(error) if !was_taken(&error, 1) => Err(error),
+                    _ => Ok(None),
+                }
+            };
+            let outcome = outcome.await;
+            Reply::Fetched { task, birth, outcome }
         })
     }
 
@@ -140,8 +223,9 @@ impl Desk<'_> {
                     return Ok(Rescue::Alive);
                 }
                 let mut ops = vec![check];
-                ops.extend(give_back(&layout, &worker, &task, &data, &stat, max_attempts));
-                match client.multi(ops).await {
+                let back = Back { layout: &layout, worker: &worker, task: &task };
+                ops.extend(back.vanished(&client, &data, &stat, max_attempts));
+                match conclude(&client, &layout, &task, ops).await {
                     Ok(_) => Ok(Rescue::Returned),
                     Err(error) if was_taken(&error, 1) => Ok(Rescue::Gone),
                     Err(error) => Err(error),
@@ -188,40 +272,83 @@ pub(crate) fn worker_head(data: &Bytes) -> Option<WorkerHead> {
     decode::<WorkerHead>(data).ok().map(|(head, _)| head)
 }
 
-/// The operations that take a task from a worker that is gone: deleted there, and waiting for
-/// its next attempt or given up.
-pub(crate) fn give_back(
-    layout: &Layout,
-    worker: &str,
+/// What the one who gets the task finds in its record.
+pub(crate) fn given(client: &Client, head: &TaskHead) -> TaskHead {
+    let turn = head.turn.wrapping_add(1);
+    TaskHead { turn, not_before: 0, started: client.wall_ms(), ..head.clone() }
+}
+
+/// A waiting task as it was read just now. The error says why it is none.
+pub(crate) fn ready(
+    client: &Client,
     task: &TaskId,
+    birth: u64,
     data: &Bytes,
     stat: &Stat,
-    max_attempts: u32,
-) -> [MultiOp; 2] {
-    let delete = MultiOp::Delete { path: layout.assignment(worker, task), version: stat.version };
-    let landing = match decode::<TaskHead>(data) {
-        Ok((head, payload)) => {
-            let holding = Holding {
-                layout: layout.clone(),
-                worker: worker.to_owned(),
-                task: task.clone(),
-                head,
-                payload,
-                czxid: stat.czxid,
-                version: stat.version,
-            };
-            let attempt = holding.head.attempt;
-            let reason = format!("worker {worker} vanished during attempt {attempt}");
-            again_or_dead(&holding, &reason, max_attempts)
+) -> Result<Ready, String> {
+    let (head, payload) = decode::<TaskHead>(data)?;
+    let now = client.wall_ms();
+    let span = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    let due_in = span(head.not_before.saturating_sub(now));
+    let age = span(now.saturating_sub(stat.ctime.max(head.not_before)));
+    let (task, head, version) = (task.clone(), Box::new(head), stat.version);
+    Ok(Ready { task, birth, head, payload, version, due_in, age })
+}
+
+/// An assignment that is taken from its worker.
+pub(crate) struct Back<'a> {
+    pub(crate) layout: &'a Layout,
+    pub(crate) worker: &'a str,
+    pub(crate) task: &'a TaskId,
+}
+
+impl Back<'_> {
+    /// Its worker is gone.
+    pub(crate) fn vanished(
+        &self,
+        client: &Client,
+        data: &Bytes,
+        stat: &Stat,
+        max_attempts: u32,
+    ) -> Vec<MultiOp> {
+        let reason = format!("worker {} vanished", self.worker);
+        let verdict = Verdict { cause: Cause::Vanished, reason, retryable: true, max_attempts };
+        self.ops(client, data, stat, verdict)
+    }
+
+    /// Deleted there, and waiting for its next attempt or given up.
+    pub(crate) fn ops(
+        &self,
+        client: &Client,
+        data: &Bytes,
+        stat: &Stat,
+        mut verdict: Verdict,
+    ) -> Vec<MultiOp> {
+        let path = self.layout.assignment(self.worker, self.task);
+        let mut ops = vec![MultiOp::Delete { path, version: stat.version }];
+        match decode::<TaskHead>(data) {
+            Ok((head, payload)) => {
+                verdict.reason.push_str(&format!(" during attempt {}", head.attempt));
+                let record = (head.clone(), payload);
+                let holding = Holding::new(self.layout, self.worker, self.task, record, stat);
+                ops.extend(holding.landing(&End::Failed(verdict), &head, client.wall_ms()));
+            }
+            Err(reason) => ops.push(unreadable(client, self.layout, self.task, data, reason)),
         }
-        Err(reason) => unreadable(layout, task, data, reason),
-    };
-    [delete, landing]
+        ops
+    }
 }
 
 /// A dead letter of what is no task record; the data is kept as it was found.
-fn unreadable(layout: &Layout, task: &TaskId, data: &Bytes, reason: String) -> MultiOp {
-    let head = DeadHead { attempt: 0, worker: String::new(), reason, id: String::new() };
+pub(crate) fn unreadable(
+    client: &Client,
+    layout: &Layout,
+    task: &TaskId,
+    data: &Bytes,
+    reason: String,
+) -> MultiOp {
+    let (cause, ended) = (Cause::Unreadable, client.wall_ms());
+    let head = DeadHead { reason, cause, ended, ..DeadHead::default() };
     persistent(layout.dead_letter(task), encode(&head, data))
 }
 

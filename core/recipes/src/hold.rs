@@ -1,39 +1,43 @@
 //! The scope in which this process has what it contended for.
 
 use pinfold_client::{Client, Error, MultiOp, MultiResult};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use crate::contender::Contender;
-use crate::session::{self, NO_NODE, claim_lost};
+use crate::guard::Guard;
+use crate::session::{NO_NODE, claim_lost};
+use crate::stake::Stake;
 
 /// Something that this process has: a lock, a lease, the lead. Ends when released, dropped, or
 /// lost.
 #[derive(Debug)]
 pub struct Hold {
-    contender: Option<Contender>,
+    claim: Claim,
     client: Client,
     path: String,
     token: i64,
-    lost: watch::Receiver<Option<String>>,
-    guard: JoinHandle<()>,
+    guard: Guard,
+}
+
+/// What removes the znode when it is dropped.
+#[derive(Debug)]
+enum Claim {
+    Contender(Contender),
+    Stake(Stake),
 }
 
 impl Hold {
     pub(crate) fn begin(contender: Contender) -> Hold {
-        let (tell, lost) = watch::channel(None);
         let client = contender.client.clone();
         let (path, token) = contender.own();
         let path = path.to_owned();
-        let (guarded, own) = (client.clone(), path.clone());
-        let guard = tokio::spawn(async move {
-            let reason = tokio::select! {
-                reason = session::lapsed(&guarded) => reason,
-                () = session::removed(&guarded, &own, token) => format!("{own} was removed"),
-            };
-            tell.send_replace(Some(reason));
-        });
-        Hold { contender: Some(contender), client, path, token, lost, guard }
+        let guard = Guard::over(&client, &path, token);
+        Hold { claim: Claim::Contender(contender), client, path, token, guard }
+    }
+
+    pub(crate) fn staked(stake: Stake) -> Hold {
+        let (client, path, token) = (stake.client.clone(), stake.path.clone(), stake.token());
+        let guard = Guard::over(&client, &path, token);
+        Hold { claim: Claim::Stake(stake), client, path, token, guard }
     }
 
     /// The fencing token: 64 bits, greater than that of everyone who had it before.
@@ -54,18 +58,13 @@ impl Hold {
 
     /// True while work may go on, by this process's monotonic clock.
     pub fn is_held(&self) -> bool {
-        self.lost.borrow().is_none() && session::is_alive(&self.client)
+        self.guard.is_held()
     }
 
     /// Resolves, with the reason, when work has to stop: before the server could have given it to
     /// another. Cancel-safe; resolves again each time once lost.
     pub async fn lost(&self) -> String {
-        let mut lost = self.lost.clone();
-        let told = lost.wait_for(Option::is_some).await;
-        match told.as_deref() {
-            Ok(Some(reason)) => reason.clone(),
-            _ => "released".to_owned(),
-        }
+        self.guard.lost().await
     }
 
     /// Writes all of this, or nothing when it is no longer held: the check goes in the same multi.
@@ -99,16 +98,23 @@ impl Hold {
     /// # Errors
     /// What the session ends with: then it is given away as well.
     pub async fn release(mut self) -> Result<(), Error> {
-        self.guard.abort();
-        match self.contender.take() {
-            Some(mut contender) => contender.withdraw().await,
-            None => Ok(()),
+        self.guard.end();
+        match &mut self.claim {
+            Claim::Contender(contender) => contender.withdraw().await,
+            Claim::Stake(stake) => stake.withdraw().await,
         }
     }
-}
 
-impl Drop for Hold {
-    fn drop(&mut self) {
-        self.guard.abort();
+    /// As [`Hold::lost`], for those that outlive it.
+    pub(crate) fn losing(&self) -> impl Future<Output = String> + Send + use<> {
+        self.guard.losing()
+    }
+
+    /// Its znode is gone already.
+    pub(crate) fn spent(mut self) {
+        self.guard.end();
+        if let Claim::Stake(stake) = &mut self.claim {
+            stake.spent();
+        }
     }
 }

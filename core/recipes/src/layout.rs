@@ -7,13 +7,22 @@
 //! <root>/assign/<id>/t-<seq>     persistent: given to that worker, payload included
 //! <root>/results/t-<seq>         persistent: done
 //! <root>/dead/t-<seq>            persistent: given up, with the reason
+//! <root>/progress/t-<seq>        persistent: what its worker last said; goes with the task's end
+//! <root>/keys/<key>              persistent: the task that was submitted under an idempotence key
+//! <root>/paused                  persistent: nothing is given out while it is there
 //! ```
-//! A task keeps its name on the whole way, and is at one of the last four places at any zxid.
+//! A task keeps its name on the whole way, and is at one of `tasks`, `assign`, `results` and
+//! `dead` at any zxid.
+//!
+//! A znode that is created anew has version 0 again, so the version of a task's znode is made to
+//! tell its turns apart: it begins with twice the number of the turn, modulo 8. An operation that
+//! was meant for an earlier turn is refused, also where the same worker has the task once more.
 
 use bytes::Bytes;
 use pinfold_client::{Acl, Client, CreateMode, Error};
 
 use crate::record::TaskId;
+use crate::session::{NO_AUTH, NODE_EXISTS};
 
 /// The paths of one task queue.
 #[derive(Clone, Debug)]
@@ -32,6 +41,8 @@ pub(crate) enum Place {
     Assignment(String, TaskId),
     Result(TaskId),
     Dead(TaskId),
+    Progress(TaskId),
+    Paused,
 }
 
 impl Layout {
@@ -92,9 +103,46 @@ impl Layout {
         format!("{}/dead/{task}", self.root)
     }
 
+    pub(crate) fn progress(&self) -> String {
+        format!("{}/progress", self.root)
+    }
+
+    pub(crate) fn progress_of(&self, task: &TaskId) -> String {
+        format!("{}/progress/{task}", self.root)
+    }
+
+    pub(crate) fn keys(&self) -> String {
+        format!("{}/keys", self.root)
+    }
+
+    /// The znode of an idempotence key. What cannot be in a znode's name is written as `%` and
+    /// two hexadecimal digits.
+    pub(crate) fn key(&self, key: &str) -> String {
+        let mut path = format!("{}/keys/", self.root);
+        for c in key.chars() {
+            let is_plain = c.is_alphanumeric() || matches!(c, '-' | '_' | ':' | '@' | '+');
+            if is_plain {
+                path.push(c);
+            } else {
+                let mut bytes = [0; 4];
+                for byte in c.encode_utf8(&mut bytes).bytes() {
+                    path.push_str(&format!("%{byte:02x}"));
+                }
+            }
+        }
+        path
+    }
+
+    pub(crate) fn paused(&self) -> String {
+        format!("{}/paused", self.root)
+    }
+
     /// What `path` stands for; `None` for folders and for znodes that are not ours.
     pub(crate) fn place(&self, path: &str) -> Option<Place> {
         let rest = path.strip_prefix(self.root.as_str())?.strip_prefix('/')?;
+        if rest == "paused" {
+            return Some(Place::Paused);
+        }
         let (folder, rest) = rest.split_once('/')?;
         let task = |name: &str| TaskId::parse(name);
         match folder {
@@ -102,6 +150,7 @@ impl Layout {
             "tasks" => Some(Place::Task(task(rest)?)),
             "results" => Some(Place::Result(task(rest)?)),
             "dead" => Some(Place::Dead(task(rest)?)),
+            "progress" => Some(Place::Progress(task(rest)?)),
             "assign" => match rest.split_once('/') {
                 None => Some(Place::Desk(rest.to_owned())),
                 Some((worker, name)) => Some(Place::Assignment(worker.to_owned(), task(name)?)),
@@ -120,17 +169,20 @@ impl Layout {
             self.assign(),
             self.results(),
             self.dead(),
+            self.progress(),
+            self.keys(),
         ];
         let pending: Vec<_> = folders.iter().map(|path| folder(client, path)).collect();
-        for one in pending {
-            settle(one.await)?;
+        for (path, one) in folders.iter().zip(pending) {
+            settle(client, path, one.await).await?;
         }
         Ok(())
     }
 
     /// Creates the folder that a worker's assignments are put into.
     pub(crate) async fn prepare_desk(&self, client: &Client, worker: &str) -> Result<(), Error> {
-        settle(folder(client, &self.desk(worker)).await)
+        let desk = self.desk(worker);
+        settle(client, &desk, folder(client, &desk).await).await
     }
 }
 
@@ -145,7 +197,8 @@ pub(crate) async fn create_all(client: &Client, path: &str) -> Result<(), Error>
     }
     let ends = path.char_indices().skip(1).filter(|(_, c)| *c == '/').map(|(at, _)| at);
     for end in ends.chain([path.len()]) {
-        settle(folder(client, &path[..end]).await)?;
+        let path = &path[..end];
+        settle(client, path, folder(client, path).await).await?;
     }
     Ok(())
 }
@@ -154,9 +207,15 @@ fn folder(client: &Client, path: &str) -> pinfold_client::Pending<pinfold_client
     client.create(path, Bytes::new(), CreateMode::Persistent, &Acl::open_unsafe())
 }
 
-fn settle(outcome: Result<pinfold_client::Created, Error>) -> Result<(), Error> {
+/// A folder that is there is as good as one that was made, also where this session may make none.
+async fn settle(
+    client: &Client,
+    path: &str,
+    outcome: Result<pinfold_client::Created, Error>,
+) -> Result<(), Error> {
     match outcome {
-        Err(error) if error.code() != crate::session::NODE_EXISTS => Err(error),
+        Err(error) if error.code() == NO_AUTH && client.exists(path).await?.is_none() => Err(error),
+        Err(error) if !matches!(error.code(), NODE_EXISTS | NO_AUTH) => Err(error),
         _ => Ok(()),
     }
 }
@@ -174,6 +233,8 @@ mod tests {
             assert_eq!(place(layout.worker("w1")), Some(Place::Worker("w1".into())));
             assert_eq!(place(layout.task(&task)), Some(Place::Task(task.clone())));
             assert_eq!(place(layout.desk("w1")), Some(Place::Desk("w1".into())));
+            assert_eq!(place(layout.progress_of(&task)), Some(Place::Progress(task.clone())));
+            assert_eq!(place(layout.paused()), Some(Place::Paused));
             let assignment = Place::Assignment("w1".into(), task.clone());
             assert_eq!(place(layout.assignment("w1", &task)), Some(assignment));
             assert_eq!(place(layout.result(&task)), Some(Place::Result(task.clone())));

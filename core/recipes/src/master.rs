@@ -2,6 +2,7 @@
 //! otherwise. It keeps nothing that is not in the tree, so any other master can go on from there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use pinfold_client::{Client, Error, SessionState};
@@ -17,6 +18,7 @@ use crate::reign::{End, Reign};
 use crate::session::{
     CLAIM_LOST, Fault, NO_NODE, connected, fault, halted, is_over, pause, session_over,
 };
+use crate::strategy::{LeastLoaded, Strategy};
 
 /// How a master works.
 #[derive(Clone, Debug)]
@@ -25,12 +27,25 @@ pub struct MasterOptions {
     pub id: String,
     /// How often a task is tried before it becomes a dead letter; at least 1.
     pub max_attempts: u32,
+    /// Who gets a task; [`crate::LeastLoaded`] when nothing else is said.
+    pub strategy: Arc<dyn Strategy>,
+    /// Results are removed, with their idempotence keys, when they are so old; some are kept for a
+    /// second, or a twentieth of that time, longer. `None`: never.
+    pub retention: Option<Duration>,
+    /// The same for dead letters.
+    pub dead_retention: Option<Duration>,
 }
 
 impl MasterOptions {
     /// A master called `id` with 3 attempts for each task.
     pub fn new(id: impl Into<String>) -> MasterOptions {
-        MasterOptions { id: id.into(), max_attempts: DEFAULT_MAX_ATTEMPTS }
+        MasterOptions {
+            id: id.into(),
+            max_attempts: DEFAULT_MAX_ATTEMPTS,
+            strategy: Arc::new(LeastLoaded),
+            retention: None,
+            dead_retention: None,
+        }
     }
 }
 
@@ -67,7 +82,8 @@ pub enum MasterEvent {
         /// The worker's id.
         worker: String,
     },
-    /// A vanished worker's task was taken back: it waits for its next attempt, or is dead.
+    /// A task was taken back from a worker that vanished or was late: it waits for its next
+    /// attempt, or is dead.
     Reassigned {
         /// The task.
         task: TaskId,
@@ -271,6 +287,9 @@ impl Candidacy {
             layout: &self.layout,
             leadership,
             max_attempts: self.options.max_attempts.max(1),
+            retention: self.options.retention,
+            dead_retention: self.options.dead_retention,
+            strategy: self.options.strategy.as_ref(),
             feed: &self.feed,
         };
         reign.run().await

@@ -4,7 +4,7 @@
 //! wanted, and the server appends ten digits. Curator and kazoo name theirs in the same way with
 //! marks of their own, so that programs of both kinds can wait in one queue.
 
-use crate::session::unique;
+use std::cmp::Reverse;
 
 /// What a contender wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,18 +23,25 @@ pub(crate) struct Naming {
     shared: Option<&'static str>,
     /// The guid is written as a UUID, in five groups.
     is_grouped: bool,
+    /// The priority of the attempts that are named so: three digits and a dash before the number.
+    /// Who has more comes first.
+    pub(crate) rank: Option<u16>,
 }
 
 const fn own(before: &'static str, exclusive: &'static str) -> Naming {
-    Naming { before, exclusive, shared: None, is_grouped: false }
+    Naming { before, exclusive, shared: None, is_grouped: false, rank: None }
 }
 
 const fn curator(exclusive: &'static str, shared: Option<&'static str>) -> Naming {
-    Naming { before: "_c_", exclusive, shared, is_grouped: true }
+    Naming { before: "_c_", exclusive, shared, is_grouped: true, rank: None }
 }
 
 pub(crate) const ELECTION: Naming = own("c-", "-");
+/// Of candidates with a priority, before they stand in the election's own line.
+pub(crate) const WAITING: Naming = Naming { rank: Some(0), ..own("", "-waiting-") };
 pub(crate) const SEMAPHORE: Naming = own("", "-lease-");
+/// Of double barriers.
+pub(crate) const MEMBER: Naming = own("", "-member-");
 pub(crate) const LOCK: Naming = Naming { shared: Some("-read-"), ..own("", "-write-") };
 /// `InterProcessMutex` and `LeaderSelector`.
 pub(crate) const CURATOR_MUTEX: Naming = curator("-lock-", None);
@@ -48,25 +55,27 @@ pub(crate) const KAZOO: Naming = Naming { shared: Some("__rlock__"), ..own("", "
 /// A contender as its name tells of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place<'a> {
+    /// The greatest first.
+    rank: Reverse<&'a str>,
     sequence: &'a str,
     pub(crate) name: &'a str,
     pub(crate) is_shared: bool,
 }
 
 impl Naming {
-    /// What the name of one attempt begins with; nobody else's does.
-    pub(crate) fn attempt(&self, mode: Mode) -> String {
+    /// What the name of the attempt with this guid begins with; nobody else's does.
+    pub(crate) fn attempt(&self, mode: Mode, mut guid: String) -> String {
         let mark = match mode {
             Mode::Exclusive => self.exclusive,
             Mode::Shared => self.shared.unwrap_or(self.exclusive),
         };
-        let mut guid = unique();
         if self.is_grouped {
             for at in [20, 16, 12, 8] {
                 guid.insert(at, '-');
             }
         }
-        format!("{}{guid}{mark}", self.before)
+        let rank = self.rank.map_or_else(String::new, |rank| format!("{rank:03}-"));
+        format!("{}{guid}{mark}{rank}", self.before)
     }
 
     /// Those of `names` that stand in the queue, in their order; names of others are passed over.
@@ -79,13 +88,24 @@ impl Naming {
     fn place<'a>(&self, name: &'a str) -> Option<Place<'a>> {
         let at = name.len().checked_sub(10)?;
         let (attempt, sequence) = (name.get(..at)?, name.get(at..)?);
-        if !attempt.starts_with(self.before) || !sequence.bytes().all(|b| b.is_ascii_digit()) {
+        let (attempt, rank) = match self.rank {
+            Some(_) => {
+                let (attempt, rank) = attempt.split_at_checked(attempt.len().checked_sub(4)?)?;
+                (attempt, rank.strip_suffix('-')?)
+            }
+            None => (attempt, ""),
+        };
+        if !attempt.starts_with(self.before) || !digits(sequence) || !digits(rank) {
             return None;
         }
         let is_shared = self.shared.is_some_and(|mark| attempt.ends_with(mark));
         let is_known = is_shared || attempt.ends_with(self.exclusive);
-        is_known.then_some(Place { sequence, name, is_shared })
+        is_known.then_some(Place { rank: Reverse(rank), sequence, name, is_shared })
     }
+}
+
+fn digits(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -111,6 +131,19 @@ mod tests {
     }
 
     #[test]
+    fn a_higher_priority_comes_first() {
+        let names = names(&[
+            "a-waiting-007-0000000001",
+            "b-waiting-100-0000000003",
+            "c-waiting-100-0000000002",
+            "d-waiting-x00-0000000000",
+            "e-waiting-0000000000",
+        ]);
+        let ranked: Vec<_> = WAITING.ranked(&names).iter().map(|place| &place.name[..1]).collect();
+        assert_eq!(ranked, ["c", "b", "a"]);
+    }
+
+    #[test]
     fn names_of_curator_and_kazoo_are_understood() {
         let shared = |naming: &Naming, name: &str| {
             let names = names(&[name]);
@@ -129,14 +162,15 @@ mod tests {
 
     #[test]
     fn an_attempt_is_understood_by_its_own_naming() {
+        let guid = || "4cd1fabcad80444da9f01d4a7a5b2b5c".to_owned();
         for naming in [ELECTION, SEMAPHORE, LOCK, CURATOR_MUTEX, CURATOR_READ_WRITE, KAZOO] {
-            let names = [format!("{}0000000042", naming.attempt(Mode::Exclusive))];
+            let names = [format!("{}0000000042", naming.attempt(Mode::Exclusive, guid()))];
             assert!(!naming.ranked(&names)[0].is_shared);
         }
-        let names = [format!("{}0000000042", LOCK.attempt(Mode::Shared))];
+        let names = [format!("{}0000000042", LOCK.attempt(Mode::Shared, guid()))];
         assert!(LOCK.ranked(&names)[0].is_shared);
-        let guid = CURATOR_MUTEX.attempt(Mode::Exclusive);
-        let groups: Vec<usize> = guid[3..39].split('-').map(str::len).collect();
+        let name = CURATOR_MUTEX.attempt(Mode::Exclusive, guid());
+        let groups: Vec<usize> = name[3..39].split('-').map(str::len).collect();
         assert_eq!(groups, [8, 4, 4, 4, 12]);
     }
 }

@@ -3,28 +3,30 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use pinfold_client::{Client, Error, Stat};
 use tokio::sync::Mutex;
 
-use crate::claim::{Claim, Claimer};
+use crate::cancellation::Cancellation;
+use crate::claim::Claim;
+use crate::claimer::Claimer;
 use crate::election::LeaderElection;
 use crate::errand::present;
 use crate::layout::Layout;
+use crate::letter::{DeadLetter, Replay, letter_of, letters};
 use crate::master::DEFAULT_MAX_ATTEMPTS;
+use crate::metrics::{QueueMetrics, latencies, oldest_waiting};
+use crate::options::SubmitOptions;
+use crate::progress::Progress;
 use crate::record::{DeadHead, ResultHead, TaskId, decode};
 use crate::results::Results;
-use crate::session::{Fault, NO_NODE, connected, fault, pause};
+use crate::retention::{Broom, Ended};
+use crate::session::{Fault, NO_NODE, connected, fault, patiently, pause};
+use crate::standstill;
 use crate::submission::Submission;
-
-/// How a task is to be handled.
-#[derive(Clone, Debug, Default)]
-pub struct SubmitOptions {
-    /// How often it is tried before it becomes a dead letter; `None`: what the master says.
-    pub max_attempts: Option<u32>,
-}
 
 /// What became of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,13 +82,14 @@ impl TaskQueue {
         TaskQueue { inner: Arc::new(Inner { client, layout, floor, claimer }) }
     }
 
-    /// Submits a task. A broken connection is waited out, and the task is submitted once.
+    /// Submits a task. A broken connection is waited out, and the task is submitted once; with
+    /// an idempotence key also when the same is submitted several times, by anybody.
     ///
     /// # Errors
     /// INVALID_ARGUMENT for a payload above [`crate::MAX_PAYLOAD`]; the session's end, after
     /// which the task may or may not be there; what the server refuses.
     pub async fn submit(&self, payload: Bytes, options: SubmitOptions) -> Result<TaskId, Error> {
-        let mut tasks = Submission::new(&self.inner, vec![payload], &options)?.run().await?;
+        let mut tasks = Submission::new(&self.inner, vec![(payload, options)])?.run().await?;
         tasks.pop().ok_or_else(|| crate::session::refuse("nothing was submitted"))
     }
 
@@ -96,7 +99,19 @@ impl TaskQueue {
     /// # Errors
     /// As [`TaskQueue::submit`]; a part of the tasks may be there then.
     pub async fn submit_many(&self, payloads: Vec<Bytes>) -> Result<Vec<TaskId>, Error> {
-        Submission::new(&self.inner, payloads, &SubmitOptions::default())?.run().await
+        let plain = |payload| (payload, SubmitOptions::default());
+        self.submit_batch(payloads.into_iter().map(plain).collect()).await
+    }
+
+    /// As [`TaskQueue::submit_many`], each task with options of its own.
+    ///
+    /// # Errors
+    /// As [`TaskQueue::submit`]; a part of the tasks may be there then.
+    pub async fn submit_batch(
+        &self,
+        batch: Vec<(Bytes, SubmitOptions)>,
+    ) -> Result<Vec<TaskId>, Error> {
+        Submission::new(&self.inner, batch)?.run().await
     }
 
     /// Waits, by a watch, for what becomes of the task. Broken connections are waited out.
@@ -142,6 +157,84 @@ impl TaskQueue {
         Ok(None)
     }
 
+    /// Cancels a task, waiting or in a worker's hands: it becomes a dead letter with this reason,
+    /// and its worker is told that the task is lost by [`crate::Cause::Cancelled`]. False when it
+    /// was too late: the task had come to its end, or is not there. Broken connections are waited
+    /// out, and a cancellation whose reply was lost is found again.
+    ///
+    /// # Errors
+    /// The session's end; what the server refuses.
+    pub async fn cancel(&self, task: &TaskId, reason: &str) -> Result<bool, Error> {
+        let (client, layout) = (&self.inner.client, &self.inner.layout);
+        Cancellation { client, layout, task, reason }.run().await
+    }
+
+    /// The dead letters, by the number of the task: those after `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// The session's end; what the server refuses. Broken connections are waited out.
+    pub async fn dead_letters(
+        &self,
+        after: Option<&TaskId>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, Error> {
+        letters(&self.inner.client, &self.inner.layout, after, limit).await
+    }
+
+    /// The dead letter of one task; `None` when it has none.
+    ///
+    /// # Errors
+    /// Those of [`TaskQueue::dead_letters`].
+    pub async fn dead_letter(&self, task: &TaskId) -> Result<Option<DeadLetter>, Error> {
+        letter_of(&self.inner.client, &self.inner.layout, task).await
+    }
+
+    /// Submits the task of a dead letter again, as a new task with the same payload and options
+    /// and with its first attempt before it; the letter goes in the same multi. Broken
+    /// connections are waited out, and it is submitted once, also when several replay the same
+    /// letter at the same time. Its idempotence key stands for the new task then.
+    ///
+    /// # Errors
+    /// NO_NODE when the task has no dead letter; the session's end; what the server refuses.
+    pub async fn replay(&self, task: &TaskId) -> Result<TaskId, Error> {
+        let (client, layout) = (&self.inner.client, &self.inner.layout);
+        Replay { client, layout, task }.run().await
+    }
+
+    /// Removes the result or the dead letter of a task, and its idempotence key with it. False
+    /// when there is none: a task that waits or is worked on is left alone. Broken connections
+    /// are waited out.
+    ///
+    /// # Errors
+    /// The session's end; what the server refuses.
+    pub async fn forget(&self, task: &TaskId) -> Result<bool, Error> {
+        let broom = self.broom();
+        Ok(broom.forget(task, Ended::Done).await? || broom.forget(task, Ended::Dead).await?)
+    }
+
+    /// Forgets every result that is as old as `age`, by the server's clock when it was committed
+    /// and this machine's now; how many that were. A master does it by itself with
+    /// [`crate::MasterOptions::retention`].
+    ///
+    /// # Errors
+    /// The session's end; the first refusal of the server, after the others were tried.
+    pub async fn forget_results(&self, age: Duration) -> Result<u64, Error> {
+        self.broom().sweep(Ended::Done, age).await
+    }
+
+    /// As [`TaskQueue::forget_results`], with the dead letters.
+    ///
+    /// # Errors
+    /// Those of [`TaskQueue::forget_results`].
+    pub async fn forget_dead(&self, age: Duration) -> Result<u64, Error> {
+        self.broom().sweep(Ended::Dead, age).await
+    }
+
+    fn broom(&self) -> Broom {
+        let (client, layout) = (self.inner.client.clone(), self.inner.layout.clone());
+        Broom { client, layout, check: None }
+    }
+
     /// Every result and dead letter under the root: those there are, then each as it comes, with
     /// one watch for all of them. Ends with the session.
     pub fn results(&self) -> Results {
@@ -181,15 +274,84 @@ impl TaskQueue {
         Ok(counts)
     }
 
-    /// Takes the oldest waiting task for `worker`, without a master; waits until there is one.
+    /// A look at the queue: depths, ages and latencies. It reads the results that are kept, up to
+    /// 1,000 of them, so it is not for every second.
+    ///
+    /// # Errors
+    /// The session's end; what the server refuses. Broken connections are waited out.
+    pub async fn metrics(&self) -> Result<QueueMetrics, Error> {
+        let (client, layout) = (&self.inner.client, &self.inner.layout);
+        let counts = patiently(client, || self.counts()).await?;
+        let is_paused = self.is_paused().await?;
+        let oldest_waiting_ms = patiently(client, || oldest_waiting(client, layout)).await?;
+        let (waited, worked) = patiently(client, || latencies(client, layout)).await?;
+        Ok(QueueMetrics { counts, is_paused, oldest_waiting_ms, waited, worked })
+    }
+
+    /// Holds the queue: masters and claimers give nothing out until it is resumed, once they have
+    /// heard of it; what is on its way at the same moment may still be given. Submitting and what
+    /// is in hand go on, and so do the deadlines. Lasts beyond this session.
+    ///
+    /// # Errors
+    /// The session's end; what the server refuses. Broken connections are waited out.
+    pub async fn pause(&self) -> Result<(), Error> {
+        standstill::pause(&self.inner.client, &self.inner.layout).await
+    }
+
+    /// Lets the queue go on; nothing happens when it was not paused.
+    ///
+    /// # Errors
+    /// Those of [`TaskQueue::pause`].
+    pub async fn resume(&self) -> Result<(), Error> {
+        standstill::resume(&self.inner.client, &self.inner.layout).await
+    }
+
+    /// True while the queue is paused.
+    ///
+    /// # Errors
+    /// Those of [`TaskQueue::pause`].
+    pub async fn is_paused(&self) -> Result<bool, Error> {
+        standstill::is_paused(&self.inner.client, &self.inner.layout).await
+    }
+
+    /// Waits, by one watch at a time, until no task waits and none is in anybody's hands, and
+    /// counts then. Submitting goes on meanwhile, and nothing is paused: a task that nobody takes
+    /// is waited for as long as it is there. Dropping the future is safe.
+    ///
+    /// # Errors
+    /// Those of [`TaskQueue::pause`].
+    pub async fn drain(&self) -> Result<QueueCounts, Error> {
+        let client = &self.inner.client;
+        standstill::drained(client, &self.inner.layout).await?;
+        patiently(client, || self.counts()).await
+    }
+
+    /// What the task's workers say about how far they are, until it has come to its end: what was
+    /// said last, then each word as it comes. A task that is at its end has none left. As with
+    /// [`TaskQueue::result`], a task that never was there is waited for.
+    pub fn progress(&self, task: &TaskId) -> Progress {
+        let (client, layout) = (self.inner.client.clone(), self.inner.layout.clone());
+        Progress::open(client, layout, task.clone())
+    }
+
+    /// Takes the first waiting task for `worker`, without a master; waits until there is one:
+    /// due, by priority, then by age, and one that needs no abilities.
     ///
     /// The worker is registered, by an ephemeral znode of this session, with the first claim. A
-    /// vanished claimer's tasks are taken back by the others. Dropping the future is safe until
-    /// it is ready; a task that it had just taken stays with the worker until the session ends.
+    /// vanished claimer's tasks are taken back by the others. Dropping the future is safe: a task
+    /// that it had just taken goes back untouched, in the background.
     ///
     /// # Errors
     /// INVALID_ARGUMENT for an id that cannot be; the session's end; what the server refuses.
     pub async fn claim(&self, worker: &str) -> Result<Claim, Error> {
+        self.claim_able(worker, &[]).await
+    }
+
+    /// As [`TaskQueue::claim`], also the tasks that need no more than these abilities.
+    ///
+    /// # Errors
+    /// Those of [`TaskQueue::claim`].
+    pub async fn claim_able(&self, worker: &str, abilities: &[String]) -> Result<Claim, Error> {
         crate::record::check_worker(worker)?;
         // One claim of this queue looks at a time: the next one gets the next task.
         let mut claimer = self.inner.claimer.lock().await;
@@ -198,7 +360,7 @@ impl TaskQueue {
             *claimer = Some(Claimer::open(client, layout, DEFAULT_MAX_ATTEMPTS).await?);
         }
         match claimer.as_mut() {
-            Some(claimer) => claimer.claim(worker).await,
+            Some(claimer) => claimer.claim(worker, abilities).await,
             None => Err(crate::session::refuse("the queue is closed")),
         }
     }

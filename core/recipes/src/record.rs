@@ -18,6 +18,9 @@ use crate::session::refuse;
 /// ZooKeeper's request limit of 1,048,575 bytes together with paths and the record's first line.
 pub const MAX_PAYLOAD: usize = 1_000_000;
 
+/// The longest progress that a worker can write, in bytes.
+pub const MAX_PROGRESS: usize = 16_384;
+
 /// The longest reason kept with a dead letter, in bytes; what is longer is cut.
 pub(crate) const MAX_REASON: usize = 4_096;
 
@@ -63,8 +66,9 @@ impl Borrow<str> for TaskId {
     }
 }
 
-/// First line of a waiting or an assigned task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// First line of a waiting or an assigned task. What is not said has its default, so that the
+/// record of a plain task is short and one of an earlier version stays readable.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TaskHead {
     /// Counts from 1: this, or the next, is the n-th time that somebody works on the task.
     pub(crate) attempt: u32,
@@ -74,26 +78,162 @@ pub(crate) struct TaskHead {
     /// After this attempt the task is given up. Absent: what the master or the worker says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) max: Option<u32>,
+    /// How often the task was given to somebody, also where that did not count as an attempt.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) turn: u32,
+    /// Higher first.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) priority: i32,
+    /// Not to be given to anybody before; milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) not_before: i64,
+    /// What a worker must be able to do; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) needs: Vec<String>,
+    /// The idempotence key, whose znode goes with the task's record.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) key: String,
+    /// How long a failed attempt waits for the next one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) backoff: Backoff,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) limits: Limits,
+    /// `/progress` has a znode of this task, which goes with the task's end.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) progress: bool,
+    /// When it was submitted and when it was given to somebody; milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) submitted: i64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) started: i64,
+    /// Why the attempt before came to nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) last: Option<Setback>,
+}
+
+/// How an attempt came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Setback {
+    pub(crate) cause: Cause,
+    pub(crate) reason: String,
+}
+
+/// Why an attempt, or the whole task, came to nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// Its worker said so.
+    #[default]
+    Failed,
+    /// Its worker's session ended.
+    Vanished,
+    /// One of its deadlines passed.
+    Deadline,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// Its znode is no task record.
+    Unreadable,
+}
+
+/// How long a task waits after a failed attempt; milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Backoff {
+    pub(crate) initial: u64,
+    pub(crate) factor: f64,
+    pub(crate) cap: u64,
+}
+
+impl Default for Backoff {
+    fn default() -> Backoff {
+        Backoff { initial: 1_000, factor: 2.0, cap: 60_000 }
+    }
+}
+
+impl Backoff {
+    /// The wait after this attempt, which counts from 1.
+    pub(crate) fn after(&self, attempt: u32) -> u64 {
+        let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
+        let wait = self.initial as f64 * self.factor.powi(exponent);
+        // A float beyond the range becomes the largest number, and what is none becomes 0.
+        (wait as u64).min(self.cap)
+    }
+}
+
+/// The deadlines of one attempt, which the master enforces; milliseconds, 0 for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Limits {
+    /// From when it is due until somebody has it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) start: u64,
+    /// From when somebody has it until its end.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) close: u64,
+    /// From one sign of progress to the next.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) beat: u64,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// First line of a result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ResultHead {
     pub(crate) attempt: u32,
     pub(crate) worker: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) id: String,
+    /// czxid of the assignment that it was committed from: who wrote it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) token: i64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) key: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) submitted: i64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) started: i64,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) ended: i64,
 }
 
 /// First line of a dead letter; the payload follows, so that it can be replayed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct DeadHead {
     pub(crate) attempt: u32,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) worker: String,
     pub(crate) reason: String,
+    #[serde(default)]
+    pub(crate) cause: Cause,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) id: String,
+    /// Who gave it up, where that has to be found again after a lost reply: czxid of the
+    /// assignment, or the name of one cancellation.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) by: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) ended: i64,
+    /// The task as it was, for a replay; absent where it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) task: Option<Box<TaskHead>>,
+}
+
+/// First line of a znode of `/progress`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ProgressHead {
+    pub(crate) attempt: u32,
+    pub(crate) worker: String,
+    /// Milliseconds since 1970.
+    pub(crate) at: i64,
+}
+
+/// First line of a znode of `/keys`: the submission, and the task once that is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeyHead {
+    pub(crate) id: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) task: String,
 }
 
 /// The only part that a search by submission needs of any record.
@@ -133,10 +273,14 @@ pub(crate) fn decode<H: DeserializeOwned>(data: &Bytes) -> Result<(H, Bytes), St
 
 /// Refuses a payload or result that would not fit, naming `what`, its size and the limit.
 pub(crate) fn check_size(what: &str, data: &[u8]) -> Result<(), Error> {
-    if data.len() <= MAX_PAYLOAD {
+    check_within(what, data, MAX_PAYLOAD)
+}
+
+pub(crate) fn check_within(what: &str, data: &[u8], limit: usize) -> Result<(), Error> {
+    if data.len() <= limit {
         return Ok(());
     }
-    Err(refuse(format!("{what} has {} bytes, the limit is {MAX_PAYLOAD}", data.len())))
+    Err(refuse(format!("{what} has {} bytes, the limit is {limit}", data.len())))
 }
 
 /// Refuses a worker's name that cannot be the name of a znode.
@@ -164,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_record_keeps_its_body_as_it_is() {
-        let head = TaskHead { attempt: 2, id: "a\nb".into(), max: Some(3) };
+        let head = TaskHead { attempt: 2, id: "a\nb".into(), max: Some(3), ..TaskHead::default() };
         for body in [&b""[..], b"\n", b"{}\n\0\xff"] {
             let (again, rest) = decode::<TaskHead>(&encode(&head, body)).expect("a record");
             assert_eq!((again, rest.as_ref()), (head.clone(), body));
@@ -177,6 +321,29 @@ mod tests {
             let error = decode::<TaskHead>(&Bytes::from_static(data)).expect_err("not a record");
             assert!(error.starts_with("not a record"), "{error}");
         }
+    }
+
+    #[test]
+    fn records_of_an_earlier_version_stay_readable() {
+        let old = Bytes::from_static(b"{\"attempt\":1,\"id\":\"x\",\"max\":3}\npayload");
+        let (head, body) = decode::<TaskHead>(&old).expect("a record");
+        assert_eq!((head.attempt, head.max, head.priority), (1, Some(3), 0));
+        assert_eq!((head.backoff, &body[..]), (Backoff::default(), &b"payload"[..]));
+        // A plain task says no more than it did then.
+        let plain = TaskHead { attempt: 1, id: "x".into(), ..TaskHead::default() };
+        assert_eq!(&encode(&plain, b"")[..], b"{\"attempt\":1,\"id\":\"x\"}\n");
+        let dead = Bytes::from_static(b"{\"attempt\":3,\"worker\":\"w\",\"reason\":\"r\"}\n");
+        let (head, _) = decode::<DeadHead>(&dead).expect("a record");
+        assert_eq!((head.cause, head.task), (Cause::Failed, None));
+    }
+
+    #[test]
+    fn a_backoff_grows_to_its_cap() {
+        let waits = |backoff: Backoff| [1, 2, 3, 7, u32::MAX].map(|n| backoff.after(n));
+        assert_eq!(waits(Backoff::default()), [1_000, 2_000, 4_000, 60_000, 60_000]);
+        let steady = Backoff { initial: 50, factor: 1.0, cap: 60_000 };
+        assert_eq!(waits(steady), [50; 5]);
+        assert_eq!(waits(Backoff { initial: 0, ..steady }), [0; 5]);
     }
 
     #[test]

@@ -1,20 +1,26 @@
 //! One master's time as the leader: reads the tree, follows it, and has carried out what the
 //! picture decides, with many requests in flight.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::StreamExt;
 use pinfold_client::{AddWatchMode, Client, Error, SessionState, Stat, Watch, WatchEvent};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use crate::election::Leadership;
 use crate::errand::{Desk, InFlight, Reply, Rescue, present, worker_head};
 use crate::feed::Feed;
 use crate::layout::Layout;
 use crate::master::MasterEvent;
-use crate::picture::{Action, Miss, Picture, Reading};
-use crate::record::TaskId;
+use crate::picture::{Action, Miss, Picture, Reading, Seat};
+use crate::record::{TaskHead, TaskId, decode};
+use crate::retention::{Broom, Ended};
 use crate::session::{BAD_VERSION, Fault, NO_NODE, connected, fault, pause};
+use crate::strategy::Strategy;
 
 /// Why a reign ended.
 #[derive(Debug)]
@@ -30,6 +36,9 @@ pub(crate) struct Reign<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) leadership: &'a Leadership,
     pub(crate) max_attempts: u32,
+    pub(crate) retention: Option<Duration>,
+    pub(crate) dead_retention: Option<Duration>,
+    pub(crate) strategy: &'a dyn Strategy,
     pub(crate) feed: &'a Feed<MasterEvent>,
 }
 
@@ -41,12 +50,27 @@ impl Reign<'_> {
             biased;
             reason = self.leadership.lost() => End::Deposed(reason),
             end = self.lead() => end,
+            never = self.forget() => match never {},
         }
+    }
+
+    /// Removes what is old enough, as long as the reign lasts.
+    async fn forget(&self) -> Infallible {
+        let (client, layout) = (self.client.clone(), self.layout.clone());
+        let broom = Broom { client, layout, check: Some(self.leadership.check()) };
+        let sweep = async |ended, age: Option<Duration>| {
+            if let Some(age) = age {
+                broom.keep_sweeping(ended, age).await;
+            }
+        };
+        tokio::join!(sweep(Ended::Done, self.retention), sweep(Ended::Dead, self.dead_retention));
+        // Whatever ended it ends the reign, and is told there.
+        std::future::pending().await
     }
 
     async fn lead(&self) -> End {
         let mut watch = None;
-        let mut picture = Picture::default();
+        let mut picture = Picture::new(Instant::now());
         let mut round = 0;
         loop {
             let mut states = self.client.states();
@@ -83,7 +107,7 @@ impl Reign<'_> {
         let mut out = Vec::new();
         let ended = match reading {
             Ok(reading) => {
-                *picture = Picture::begin(reading, picture, &mut out);
+                *picture = Picture::begin(reading, picture, Instant::now(), &mut out);
                 self.follow(picture, &mut armed, states, out).await?
             }
             Err(error) if fault(&error) == Fault::Connection => false,
@@ -103,6 +127,7 @@ impl Reign<'_> {
         let tasks = self.client.get_children(&self.layout.tasks());
         let workers = self.client.get_children(&self.layout.workers());
         let desks = self.client.get_children(&self.layout.assign());
+        let paused = self.client.exists(&self.layout.paused());
         let mut reading = Reading {
             tasks: tasks.await?.0.iter().filter_map(|name| TaskId::parse(name)).collect(),
             ..Reading::default()
@@ -116,30 +141,40 @@ impl Reign<'_> {
                 reading.workers.insert(name, (stat.czxid, worker_head(&data)));
             }
         }
-        reading.assignments = self.read_desks(desks.await?.0).await?;
+        let desks = desks.await?.0;
+        reading.is_paused = paused.await?.is_some();
+        reading.assignments = self.read_desks(desks).await?;
         Ok(reading)
     }
 
-    /// Worker, task and czxid of every assignment.
+    /// Worker, task, and what matters of every assignment.
     async fn read_desks(
         &self,
         desks: Vec<String>,
-    ) -> Result<Vec<(String, TaskId, Option<i64>)>, Error> {
+    ) -> Result<Vec<(String, TaskId, Option<Seat>)>, Error> {
         let lists: Vec<_> =
             desks.iter().map(|name| self.client.get_children(&self.layout.desk(name))).collect();
-        let mut stats = Vec::new();
+        let mut reads = Vec::new();
         for (worker, pending) in desks.into_iter().zip(lists) {
             let names = present(pending.await)?.map(|(names, _)| names).unwrap_or_default();
             for task in names.iter().filter_map(|name| TaskId::parse(name)) {
-                let stat = self.client.exists(&self.layout.assignment(&worker, &task));
-                stats.push((worker.clone(), task, stat));
+                let read = self.client.get(&self.layout.assignment(&worker, &task));
+                reads.push((worker.clone(), task, read));
             }
         }
-        let mut assignments = Vec::with_capacity(stats.len());
-        for (worker, task, pending) in stats {
-            assignments.push((worker, task, pending.await?.map(|stat| stat.czxid)));
+        let mut assignments = Vec::with_capacity(reads.len());
+        for (worker, task, pending) in reads {
+            let found = present(pending.await)?;
+            assignments.push((worker, task, found.map(|(data, stat)| self.seat(&data, &stat))));
         }
         Ok(assignments)
+    }
+
+    fn seat(&self, data: &Bytes, stat: &Stat) -> Seat {
+        let limits = decode::<TaskHead>(data).map(|(head, _)| head.limits).unwrap_or_default();
+        let age = self.client.wall_ms().saturating_sub(stat.ctime);
+        let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
+        Seat { czxid: stat.czxid, limits, age }
     }
 
     /// Follows the tree until the connection breaks, and comes back with nothing in flight.
@@ -161,7 +196,7 @@ impl Reign<'_> {
         let (mut broken, mut ended) = (false, false);
         loop {
             if !broken {
-                picture.plan(&mut out);
+                picture.plan(self.strategy, &mut out);
             }
             for action in out.drain(..) {
                 match action {
@@ -174,6 +209,13 @@ impl Reign<'_> {
                 return Ok(ended);
             }
             let mut reply = None;
+            let timer = picture.next_timer();
+            let rung = async {
+                match timer {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 biased;
                 _ = states.changed(), if !broken => broken = true,
@@ -182,7 +224,9 @@ impl Reign<'_> {
                     None => (broken, ended) = (true, true),
                 },
                 Some(one) = in_flight.next() => reply = Some(one),
+                () = rung, if !broken => {}
             }
+            picture.advance(Instant::now(), &mut out);
             // Every event that came before the reply is in the queue by now, and goes first.
             while let Some(Some(event)) = watch.next().now_or_never() {
                 self.see(picture, &event, &mut out);
@@ -224,6 +268,13 @@ impl Reign<'_> {
             Reply::WorkerRead { worker, outcome } => {
                 let (head, broken) = self.judge(outcome, &worker)?;
                 picture.worker_read(&worker, head.flatten(), out);
+                Ok(broken)
+            }
+            Reply::AssignmentRead { worker, task, outcome } => {
+                let (limits, broken) = self.judge(outcome, task.as_str())?;
+                if let Some(limits) = limits.flatten() {
+                    picture.assignment_read(&worker, &task, limits);
+                }
                 Ok(broken)
             }
             Reply::Rescued { worker, task, outcome } => {

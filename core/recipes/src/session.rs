@@ -1,14 +1,16 @@
 //! What the recipes need to know about the session they run on: is a failure the connection's or
 //! the session's, when is it back, and until when may work go on.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pinfold_client::{Client, Error, ErrorCode, ErrorKind, Outcome, SessionState};
+use tokio::time::Instant;
 
 // The codes that the recipes decide by, as Error::code gives them.
 const CONNECTION_LOSS: i32 = -4;
 pub(crate) const NO_NODE: i32 = -101;
 pub(crate) const BAD_VERSION: i32 = -103;
+pub(crate) const NO_AUTH: i32 = -102;
 pub(crate) const NODE_EXISTS: i32 = -110;
 pub(crate) const NOT_EMPTY: i32 = -111;
 const IN_FLIGHT_FULL: i32 = -1001;
@@ -73,6 +75,24 @@ pub(crate) async fn connected(client: &Client) -> Result<(), Error> {
     }
 }
 
+/// Does a request again after each broken connection.
+pub(crate) async fn patiently<T, R>(client: &Client, request: impl Fn() -> R) -> Result<T, Error>
+where
+    R: Future<Output = Result<T, Error>>,
+{
+    let mut round = 0;
+    loop {
+        match request().await {
+            Err(error) if fault(&error) == Fault::Connection => {
+                connected(client).await?;
+                pause(round).await;
+                round += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 /// The margin before the server's own clock, which runs at the same speed but in coarse ticks and
 /// starts when our request arrives.
 pub(crate) fn margin(timeout: Duration) -> Duration {
@@ -82,7 +102,12 @@ pub(crate) fn margin(timeout: Duration) -> Duration {
 /// Until when, by the monotonic clock, this session may be taken for alive without hearing more.
 pub(crate) fn deadline(client: &Client) -> Instant {
     let timeout = client.session_timeout();
-    client.last_contact() + timeout.saturating_sub(margin(timeout))
+    last_contact(client) + timeout.saturating_sub(margin(timeout))
+}
+
+/// On the clock of the runtime, which is the one that its timers go by.
+fn last_contact(client: &Client) -> Instant {
+    Instant::from_std(client.last_contact())
 }
 
 /// True while work in the name of this session may go on.
@@ -101,11 +126,11 @@ pub(crate) async fn lapsed(client: &Client) -> String {
         }
         let until = deadline(client);
         if Instant::now() >= until {
-            let silence = client.last_contact().elapsed();
+            let silence = last_contact(client).elapsed();
             return format!("no word from the server for {} ms", silence.as_millis());
         }
         tokio::select! {
-            () = tokio::time::sleep_until(until.into()) => {}
+            () = tokio::time::sleep_until(until) => {}
             changed = states.changed() => {
                 if changed.is_err() {
                     return "the client is closed".to_owned();
@@ -149,9 +174,9 @@ pub(crate) async fn pause(round: u32) {
 }
 
 /// 32 hexadecimal digits that nobody else has: the name of one attempt to acquire something.
-pub(crate) fn unique() -> String {
+pub(crate) fn unique(client: &Client) -> String {
     let mut bytes = [0u8; 16];
-    if getrandom::fill(&mut bytes).is_err() {
+    if !client.fill_random(&mut bytes) {
         // Without the system's randomness: time and a counter still differ within a process.
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let count = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

@@ -1,13 +1,13 @@
 //! A worker's time on its sessions: registration, the assignments as the watch tells them, and
 //! what happens when the session is lost.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::stream::{FuturesOrdered, StreamExt};
 use pinfold_client::{
     Acl, AddWatchMode, Client, CreateMode, Error, EventKind, MultiOp, SessionState, Stat, Watch,
     WatchEvent,
@@ -16,11 +16,12 @@ use tokio::sync::watch;
 
 use crate::book::Book;
 use crate::commit::{End, Holding};
-use crate::errand::present;
+use crate::errand::{present, unreadable};
+use crate::farewell::farewell;
 use crate::feed::Feed;
 use crate::layout::{Layout, Place};
 use crate::master::{prepare, renew};
-use crate::record::{TaskHead, TaskId, WorkerHead, decode, encode};
+use crate::record::{Cause, TaskHead, TaskId, WorkerHead, decode, encode};
 use crate::session::{
     self, Fault, NO_NODE, NODE_EXISTS, NOT_EMPTY, connected, fault, is_over, pause, refuse,
     session_over,
@@ -58,14 +59,20 @@ impl Post {
             round += 1;
         };
         let head = WorkerHead { capacity: options.capacity, abilities: options.abilities.clone() };
-        let czxid = register(client, &layout.worker(&options.id), encode(&head, b"")).await?;
+        let path = layout.worker(&options.id);
+        let czxid = register(client, &path, encode(&head, b""), false).await?;
         Ok(Post { watch, czxid })
     }
 }
 
-/// Creates the worker's ephemeral znode, and gives its czxid. Waits for another session's to go.
-pub(crate) async fn register(client: &Client, path: &str, data: Bytes) -> Result<i64, Error> {
-    let mut unsure = false;
+/// Creates the worker's ephemeral znode, and gives its czxid. Waits for another session's to go;
+/// one of this session is its own when it is `unsure` whether there is one.
+pub(crate) async fn register(
+    client: &Client,
+    path: &str,
+    data: Bytes,
+    mut unsure: bool,
+) -> Result<i64, Error> {
     let mut round = 0;
     loop {
         let made =
@@ -103,9 +110,16 @@ pub(crate) async fn register(client: &Client, path: &str, data: Bytes) -> Result
     }
 }
 
-/// An assignment that was read, and the count of its announcement.
-type Fetched = (TaskId, u64, Result<Option<(Bytes, Stat)>, Error>);
-type Fetches = FuturesUnordered<Pin<Box<dyn Future<Output = Fetched> + Send>>>;
+/// What was read on the session, which answers in the order of the requests.
+enum Fetched {
+    /// An assignment, and the count of its announcement.
+    Assignment(TaskId, u64, Result<Option<(Bytes, Stat)>, Error>),
+    /// Why the task was taken away that is the next one to be told.
+    Farewell(Cause, String),
+    /// An assignment that is no record is a dead letter now.
+    Buried(Result<(), Error>),
+}
+type Fetches = FuturesOrdered<Pin<Box<dyn Future<Output = Fetched> + Send>>>;
 
 pub(crate) struct Shift {
     pub(crate) layout: Layout,
@@ -117,6 +131,8 @@ pub(crate) struct Shift {
     pub(crate) own_session: bool,
     /// The session of now, for those who have to read after the end of an earlier one.
     pub(crate) tell: watch::Sender<Client>,
+    /// True once no new tasks are wanted.
+    pub(crate) draining: watch::Receiver<bool>,
 }
 
 impl Shift {
@@ -131,14 +147,15 @@ impl Shift {
             let failed = tokio::select! {
                 biased;
                 () = session::halted(&mut stopped) => break self.leave(&post).await,
-                reason = session::lapsed(&self.client) => {
-                    tracing::debug!(reason, "the worker stops working");
-                    None
+                reason = session::lapsed(&self.client) => (reason, None),
+                () = session::removed(&self.client, &registration, czxid) => {
+                    (format!("{registration} was removed"), None)
                 }
-                () = session::removed(&self.client, &registration, czxid) => None,
-                error = self.work(&mut post) => Some(error),
+                error = self.work(&mut post) => (error.to_string(), Some(error)),
+                () = self.drained() => break self.leave(&post).await,
             };
-            self.revoke_all();
+            let (reason, failed) = failed;
+            self.revoke_all(&reason);
             if let Some(error) = failed.filter(|error| fault(error) == Fault::Refused) {
                 break Err(error);
             }
@@ -161,13 +178,37 @@ impl Shift {
     }
 
     /// Before the server could give the tasks to others: nothing is ours any more.
-    fn revoke_all(&self) {
+    fn revoke_all(&self, reason: &str) {
         for task in self.book.idle() {
-            if self.book.strike(&task) {
-                self.feed.push(WorkerEvent::Revoked { task });
+            if let Some(token) = self.book.strike(&task) {
+                let (cause, reason) = (Cause::Vanished, reason.to_owned());
+                self.feed.push(WorkerEvent::Revoked { task, token, cause, reason });
             }
         }
         self.feed.push(WorkerEvent::SessionLost);
+    }
+
+    /// Resolves once no new tasks are wanted, the master was told so, and none is in hand. What
+    /// it gives at the same moment is given back by the one who leaves.
+    async fn drained(&self) {
+        session::halted(&mut self.draining.clone()).await;
+        let mut round = 0;
+        while let Err(error) = self.want_nothing().await {
+            if fault(&error) == Fault::Refused || connected(&self.client).await.is_err() {
+                // The one who watches the session and the registration tells what is wrong.
+                std::future::pending::<()>().await;
+            }
+            pause(round).await;
+            round += 1;
+        }
+        self.book.empty().await;
+    }
+
+    /// Tells the master that no more tasks are wanted; false when the registration is gone.
+    async fn want_nothing(&self) -> Result<bool, Error> {
+        let worker = self.layout.worker(&self.options.id);
+        let head = WorkerHead { capacity: 0, abilities: self.options.abilities.clone() };
+        Ok(present(self.client.set(&worker, encode(&head, b""), -1).await)?.is_some())
     }
 
     /// Registers again: on a new session, or on the old one when it turns out to live. Then the
@@ -249,21 +290,21 @@ impl Shift {
     async fn give_back(&self, post: &Post) -> Result<bool, Error> {
         let worker = self.layout.worker(&self.options.id);
         let desk = self.layout.desk(&self.options.id);
-        let head = WorkerHead { capacity: 0, abilities: Vec::new() };
-        if present(self.client.set(&worker, encode(&head, b""), -1).await)?.is_none() {
+        if !self.want_nothing().await? {
             return Ok(true);
         }
         let names = present(self.client.get_children(&desk).await)?.unwrap_or_default().0;
-        let mut older = false;
+        let mut older = names.iter().any(|name| TaskId::parse(name).is_none());
         for task in names.iter().filter_map(|name| TaskId::parse(name)) {
             let path = self.layout.assignment(&self.options.id, &task);
             let Some((data, stat)) = present(self.client.get(&path).await)? else { continue };
             match decode::<TaskHead>(&data) {
-                Ok((head, payload)) if stat.czxid > post.czxid => {
-                    let holding = self.holding(task, head, payload, &stat);
+                Ok(record) if stat.czxid > post.czxid => {
+                    let id = &self.options.id;
+                    let holding = Holding::new(&self.layout, id, &task, record, &stat);
                     holding.settle(&self.client, &End::Returned).await?;
                 }
-                // Not this life's: the master takes it back.
+                // Not this life's, or none of ours: the master takes it back.
                 _ => older = true,
             }
         }
@@ -280,18 +321,6 @@ impl Shift {
                 Ok(true)
             }
             outcome => outcome.map(|_| true),
-        }
-    }
-
-    fn holding(&self, task: TaskId, head: TaskHead, payload: Bytes, stat: &Stat) -> Holding {
-        Holding {
-            layout: self.layout.clone(),
-            worker: self.options.id.clone(),
-            task,
-            head,
-            payload,
-            czxid: stat.czxid,
-            version: stat.version,
         }
     }
 
@@ -325,13 +354,16 @@ impl Shift {
         let listed = self.client.get_children(&self.layout.desk(&self.options.id)).await?.0;
         let listed: HashSet<TaskId> =
             listed.iter().filter_map(|name| TaskId::parse(name)).collect();
-        for task in self.book.idle() {
-            if !listed.contains(&task) && self.book.strike(&task) {
-                self.feed.push(WorkerEvent::Revoked { task });
-            }
+        let mut news = News {
+            shift: self,
+            fetches: Fetches::new(),
+            open: HashMap::new(),
+            leaving: VecDeque::new(),
+            count: 0,
+        };
+        for task in self.book.idle().into_iter().filter(|task| !listed.contains(task)) {
+            news.taken_away(task);
         }
-        let mut news =
-            News { shift: self, fetches: Fetches::new(), open: HashMap::new(), count: 0 };
         let mut listed: Vec<TaskId> = listed.into_iter().collect();
         listed.sort_unstable();
         listed.into_iter().for_each(|task| news.announce(task));
@@ -350,8 +382,13 @@ impl Shift {
             while let Some(Some(event)) = post.watch.next().now_or_never() {
                 news.see(&event);
             }
-            if let Some((task, count, outcome)) = fetched {
-                news.take(task, count, outcome, post.czxid)?;
+            match fetched {
+                Some(Fetched::Assignment(task, count, outcome)) => {
+                    news.take(task, count, outcome, post.czxid)?;
+                }
+                Some(Fetched::Farewell(cause, reason)) => news.tell_next(cause, reason),
+                Some(Fetched::Buried(outcome)) => news.buried(outcome)?,
+                None => {}
             }
         }
     }
@@ -363,7 +400,18 @@ struct News<'a> {
     fetches: Fetches,
     /// The latest announcement of each task that is being read.
     open: HashMap<TaskId, u64>,
+    /// Tasks that were taken away, with their tokens: why is being asked, in this order.
+    leaving: VecDeque<(TaskId, i64)>,
     count: u64,
+}
+
+impl Drop for News<'_> {
+    /// What is not known by now is not waited for: the owner has to stop working.
+    fn drop(&mut self) {
+        while !self.leaving.is_empty() {
+            self.tell_next(Cause::Vanished, "taken away while the connection broke".to_owned());
+        }
+    }
 }
 
 impl News<'_> {
@@ -375,12 +423,47 @@ impl News<'_> {
             EventKind::Created => self.announce(task),
             EventKind::Deleted => {
                 self.open.remove(&task);
-                if self.shift.book.strike(&task) {
-                    self.shift.feed.push(WorkerEvent::Revoked { task });
-                }
+                self.taken_away(task);
             }
             _ => {}
         }
+    }
+
+    /// From now on a commit fails; the owner is told once it is known why.
+    fn taken_away(&mut self, task: TaskId) {
+        let Some(token) = self.shift.book.strike(&task) else { return };
+        let why = farewell(&self.shift.client, &self.shift.layout, &task);
+        self.leaving.push_back((task, token));
+        self.fetches.push_back(Box::pin(async move {
+            let (cause, reason) = why.await;
+            Fetched::Farewell(cause, reason)
+        }));
+    }
+
+    fn tell_next(&mut self, cause: Cause, reason: String) {
+        if let Some((task, token)) = self.leaving.pop_front() {
+            self.shift.feed.push(WorkerEvent::Revoked { task, token, cause, reason });
+        }
+    }
+
+    /// A refusal concerns this one record, which is left alone then.
+    fn buried(&self, outcome: Result<(), Error>) -> Result<(), Error> {
+        match outcome {
+            Err(error) if fault(&error) == Fault::Refused => {
+                tracing::warn!(%error, "an assignment that cannot be read is left alone");
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn bury(&mut self, task: &TaskId, data: &Bytes, stat: &Stat, reason: String) {
+        let shift = self.shift;
+        let path = shift.layout.assignment(&shift.options.id, task);
+        let delete = MultiOp::Delete { path, version: stat.version };
+        let dead = unreadable(&shift.client, &shift.layout, task, data, reason);
+        let pending = shift.client.multi(vec![delete, dead]);
+        self.fetches.push_back(Box::pin(async move { Fetched::Buried(pending.await.map(drop)) }));
     }
 
     fn announce(&mut self, task: TaskId) {
@@ -389,7 +472,9 @@ impl News<'_> {
         self.open.insert(task.clone(), count);
         let path = self.shift.layout.assignment(&self.shift.options.id, &task);
         let pending = self.shift.client.get(&path);
-        self.fetches.push(Box::pin(async move { (task, count, present(pending.await)) }));
+        self.fetches.push_back(Box::pin(async move {
+            Fetched::Assignment(task, count, present(pending.await))
+        }));
     }
 
     fn take(
@@ -410,7 +495,7 @@ impl News<'_> {
         let (head, payload) = match decode::<TaskHead>(&data) {
             Ok(record) => record,
             Err(reason) => {
-                tracing::warn!(%task, reason, "an assignment that cannot be read is left alone");
+                self.bury(&task, &data, &stat, reason);
                 return Ok(());
             }
         };
@@ -421,7 +506,8 @@ impl News<'_> {
             attempt: head.attempt,
             token: stat.czxid,
         };
-        let holding = shift.holding(task, head, payload, &stat);
+        let id = &shift.options.id;
+        let holding = Holding::new(&shift.layout, id, &task, (head, payload), &stat);
         if shift.book.add(holding, shift.client.clone()) {
             shift.feed.push(WorkerEvent::Assigned(assignment));
         }

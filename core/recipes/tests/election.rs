@@ -119,3 +119,87 @@ async fn a_removed_candidate_leads_no_more() {
     assert_eq!(lead.lost().await, format!("{} was removed", lead.path()));
     assert!(!lead.is_held());
 }
+
+#[tokio::test]
+async fn the_highest_priority_is_chosen_first() {
+    let fleet = Fleet::start();
+    let path = fleet.root("election");
+    let client = fleet.client().await;
+    let election = LeaderElection::new(client.clone(), &path);
+    let lead = election.clone().with_priority(1).campaign(Bytes::from("first")).await.unwrap();
+    let room = format!("{path}/waiting");
+    let mut waiting = Vec::new();
+    for (priority, name) in [(5, "low"), (7, "high"), (7, "later")] {
+        let election = LeaderElection::new(fleet.client().await, &path).with_priority(priority);
+        waiting.push(tokio::spawn(async move { election.campaign(Bytes::from(name)).await }));
+        let count = waiting.len();
+        while client.get_children(&room).await.map_or(0, |(names, _)| names.len()) < count {}
+    }
+    let candidates = election.candidates().await.unwrap();
+    let shown: Vec<_> = candidates.iter().map(|one| (&one.data[..], one.holds)).collect();
+    let expected = [("first", true), ("high", false), ("later", false), ("low", false)];
+    assert_eq!(shown, expected.map(|(name, holds)| (name.as_bytes(), holds)));
+    let mut token = lead.token();
+    lead.resign().await.unwrap();
+    let low = waiting.remove(0);
+    for (name, next) in ["high", "later", "low"].into_iter().zip(waiting.into_iter().chain([low])) {
+        let lead = next.await.unwrap().unwrap();
+        assert!(lead.is_held() && lead.token() > token);
+        assert_eq!(election.leader().await.unwrap().unwrap().data, name);
+        token = lead.token();
+        lead.resign().await.unwrap();
+    }
+    assert!(election.candidates().await.unwrap().is_empty());
+    let kazoo = election.clone().with_layout(pinfold_recipes::ElectionLayout::Kazoo);
+    assert!(kazoo.with_priority(1).campaign(Bytes::new()).await.is_err());
+    assert!(election.with_priority(1_000).campaign(Bytes::new()).await.is_err());
+}
+
+#[tokio::test]
+async fn terms_go_on_after_the_session() {
+    let fleet = Fleet::start();
+    let path = fleet.root("election");
+    let (direct, proxy) = (fleet.client().await, fleet.proxy().await);
+    let client = connect(&proxy.hosts).await;
+    let mut terms = LeaderElection::new(client.clone(), &path).terms("A");
+    let first = terms.next().await.unwrap();
+    let token = first.token();
+    // A candidate that somebody removes stands again.
+    direct.delete(first.path(), -1).await.unwrap();
+    first.lost().await;
+    drop(first);
+    let second = terms.next().await.unwrap();
+    assert!(second.token() > token);
+    proxy.silence();
+    second.lost().await;
+    while direct.exists(second.path()).await.unwrap().is_some() {}
+    proxy.open();
+    drop(second);
+    let third = terms.next().await.unwrap();
+    assert_ne!(terms.client().session(), client.session());
+    assert_eq!(children(&direct, &path).await.len(), 1);
+    third.resign().await.unwrap();
+    // A client that was closed is not renewed.
+    direct.close().await.unwrap();
+    let mut ended = LeaderElection::new(direct, &path).terms("A");
+    assert_eq!(ended.next().await.unwrap_err().name(), "CLOSED");
+}
+
+#[tokio::test]
+async fn work_is_done_again_in_the_next_term() {
+    let fleet = Fleet::start();
+    let path = fleet.root("election");
+    let (client, other) = (fleet.client().await, fleet.client().await);
+    let election = LeaderElection::new(client, &path);
+    let mut begun = 0;
+    let done = election.lead("A", async |term| {
+        begun += 1;
+        if begun == 1 {
+            other.delete(term.path(), -1).await.unwrap();
+            std::future::pending::<()>().await;
+        }
+        begun
+    });
+    assert_eq!(done.await.unwrap(), 2);
+    assert_eq!(election.leader().await.unwrap(), None);
+}

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use fleet::{CREATES, Fleet, MULTI, children, connect, expired};
+use futures_util::FutureExt;
 use pinfold_client::{Acl, Client, CreateMode, MultiOp};
 use pinfold_recipes::{Hold, Lock, LockLayout, Participant, ReadWriteLock, Semaphore};
 
@@ -29,6 +30,17 @@ fn shown(participants: &[Participant]) -> Vec<String> {
 /// Resolves once this many stand in the line.
 async fn joined(client: &Client, path: &str, count: usize) {
     while children(client, path).await.len() < count {}
+}
+
+#[tokio::test]
+async fn a_release_that_nobody_waits_for_is_one() {
+    let fleet = Fleet::start();
+    let path = fleet.root("lock");
+    let lock = Lock::new(fleet.client().await, &path);
+    let first = lock.acquire(data("a")).await.unwrap();
+    // Begun, and dropped before it is at its end.
+    assert!(first.release().now_or_never().is_none());
+    lock.acquire(data("b")).await.unwrap();
 }
 
 #[tokio::test]

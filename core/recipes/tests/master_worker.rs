@@ -4,7 +4,9 @@ mod fleet;
 
 use bytes::Bytes;
 use fleet::{Fleet, MULTI, all_results, assigned, connect, echo, elected, expired, master, worker};
-use pinfold_recipes::{Master, MasterEvent, MasterOptions, SubmitOptions, TaskQueue, WorkerEvent};
+use pinfold_recipes::{
+    Cause, Master, MasterEvent, MasterOptions, SubmitOptions, TaskQueue, WorkerEvent,
+};
 use pinfold_server::embedded::Server;
 
 fn payloads(count: u32) -> Vec<Bytes> {
@@ -133,7 +135,12 @@ async fn a_task_given_to_another_has_one_result() {
     assert_eq!((&second.task, second.attempt), (&task, 2));
     assert!(second.token > first.token);
     // W1 knew before anybody else could have the task.
-    assert_eq!(w1.next().await, Some(WorkerEvent::Revoked { task: task.clone() }));
+    match w1.next().await {
+        Some(WorkerEvent::Revoked { task: revoked, token, cause, .. }) => {
+            assert_eq!((&revoked, token, cause), (&task, first.token, Cause::Vanished));
+        }
+        other => panic!("{other:?}"),
+    }
     assert_eq!(w1.next().await, Some(WorkerEvent::SessionLost));
     w2.complete(&task, Bytes::from_static(b"w2")).await.expect("committed");
     proxy.open();
@@ -160,7 +167,7 @@ async fn a_failing_task_ends_as_a_dead_letter() {
     let fleet = Fleet::start();
     let root = fleet.root("app");
     let client = fleet.client().await;
-    let options = MasterOptions { id: "m".into(), max_attempts: 2 };
+    let options = MasterOptions { max_attempts: 2, ..MasterOptions::new("m") };
     let boss = Master::start(&client, &root, options).await.expect("a master");
     let w = worker(&client, &root, "w", 1).await;
     let queue = TaskQueue::new(client, &root);
@@ -195,7 +202,7 @@ async fn a_vanishing_worker_uses_up_attempts() {
     let fleet = Fleet::start();
     let root = fleet.root("app");
     let client = fleet.client().await;
-    let options = MasterOptions { id: "m".into(), max_attempts: 1 };
+    let options = MasterOptions { max_attempts: 1, ..MasterOptions::new("m") };
     let boss = Master::start(&client, &root, options).await.expect("a master");
     let proxy = fleet.proxy().await;
     let w = worker(&connect(&proxy.hosts).await, &root, "w", 1).await;

@@ -75,7 +75,7 @@ async fn failures_count_and_releases_do_not() {
     let fleet = Fleet::start();
     let root = fleet.root("queue");
     let queue = TaskQueue::new(fleet.client().await, &root);
-    let options = SubmitOptions { max_attempts: Some(2) };
+    let options = SubmitOptions { max_attempts: Some(2), ..SubmitOptions::default() };
     let task = queue.submit(Bytes::from_static(b"p"), options).await.expect("submitted");
     let claim = queue.claim("w").await.expect("a claim");
     claim.release().await.expect("released");

@@ -53,6 +53,11 @@ impl Fleet {
         connect(&self.hosts).await
     }
 
+    /// How many have come to a double barrier, which may not be there yet.
+    pub(crate) async fn members(&self, client: &Client, path: &str) -> usize {
+        client.get_children(path).await.map_or(0, |(names, _)| names.len())
+    }
+
     pub(crate) async fn proxy(&self) -> Proxy {
         Proxy::start(self.hosts.clone()).await
     }
@@ -66,7 +71,7 @@ pub(crate) async fn connect(hosts: &str) -> Client {
 
 /// A master that says when it leads.
 pub(crate) async fn master(client: &Client, root: &str, id: &str) -> Master {
-    let options = MasterOptions { id: id.into(), max_attempts: 3 };
+    let options = MasterOptions::new(id);
     Master::start(client, root, options).await.expect("a master")
 }
 
