@@ -157,7 +157,9 @@ enum {
     /** The task was given up; the message tells the reason. */
     PINFOLD_ERR_TASK_FAILED = -1010,
     /** The call would wait for the callback that it is made in. */
-    PINFOLD_ERR_WOULD_DEADLOCK = -1011
+    PINFOLD_ERR_WOULD_DEADLOCK = -1011,
+    /** The operation was cancelled by its caller; what it had begun to acquire is given back. */
+    PINFOLD_ERR_CANCELLED = -1012
 };
 
 /** How a znode is created and when it goes. Values of int32_t. */
@@ -198,6 +200,44 @@ enum {
     PINFOLD_WATCH_TYPE_PERSISTENT = 4,
     /** Lasting watches of everything below it too. */
     PINFOLD_WATCH_TYPE_PERSISTENT_RECURSIVE = 5
+};
+
+/** What a read-write lock is wanted for. Values of int32_t. */
+enum {
+    /** To have it together with other readers. */
+    PINFOLD_LOCK_MODE_READ = 1,
+    /** To have it alone. */
+    PINFOLD_LOCK_MODE_WRITE = 2
+};
+
+/** How the znodes of a lock are named. Values of int32_t. */
+enum {
+    /** Pinfold's own way. */
+    PINFOLD_LOCK_LAYOUT_PINFOLD = 0,
+    /** That of Curator's InterProcessMutex and its read-write lock. */
+    PINFOLD_LOCK_LAYOUT_CURATOR = 1,
+    /** That of kazoo's Lock, ReadLock and WriteLock. */
+    PINFOLD_LOCK_LAYOUT_KAZOO = 2
+};
+
+/** How the znodes of an election are named. Values of int32_t. */
+enum {
+    /** Pinfold's own way. */
+    PINFOLD_ELECTION_LAYOUT_PINFOLD = 0,
+    /** That of Curator's LeaderLatch. */
+    PINFOLD_ELECTION_LAYOUT_CURATOR_LATCH = 1,
+    /** That of Curator's LeaderSelector. */
+    PINFOLD_ELECTION_LAYOUT_CURATOR_SELECTOR = 2,
+    /** That of kazoo's Election. */
+    PINFOLD_ELECTION_LAYOUT_KAZOO = 3
+};
+
+/** Which worker a master gives a task to. Values of int32_t. */
+enum {
+    /** The one with the most room for its capacity. */
+    PINFOLD_ASSIGNMENT_STRATEGY_LEAST_LOADED = 0,
+    /** One after another. */
+    PINFOLD_ASSIGNMENT_STRATEGY_ROUND_ROBIN = 1
 };
 
 /** How far a server's certificate is looked at. Values of int32_t. */
@@ -260,6 +300,10 @@ enum {
 enum {
     /** This candidate leads no longer; stop at once. */
     PINFOLD_RECIPE_EVENT_LEADERSHIP_LOST = 1,
+    /** What was held, a lock or a lease, is no longer; stop at once. */
+    PINFOLD_RECIPE_EVENT_LOST = 2,
+    /** `payload` is what the leader says of itself, `token` its fencing token; 0 for no leader. */
+    PINFOLD_RECIPE_EVENT_LEADER_CHANGED = 3,
     /** This master leads; `token` is its fencing token. */
     PINFOLD_RECIPE_EVENT_MASTER_ELECTED = 10,
     /** This master leads no longer. */
@@ -276,6 +320,8 @@ enum {
     PINFOLD_RECIPE_EVENT_TASK_COMPLETED = 16,
     /** A task was given up. */
     PINFOLD_RECIPE_EVENT_TASK_DEAD = 17,
+    /** A task's worker wrote how far it is: `payload`. */
+    PINFOLD_RECIPE_EVENT_TASK_PROGRESS = 18,
     /** A task for this worker: handle it, then complete or fail it. */
     PINFOLD_RECIPE_EVENT_ASSIGNED = 20,
     /** The task is no longer this worker's; drop the work. */
@@ -284,6 +330,20 @@ enum {
     PINFOLD_RECIPE_EVENT_SESSION_LOST = 22,
     /** The recipe goes on in a new session. */
     PINFOLD_RECIPE_EVENT_SESSION_RENEWED = 23,
+    /** `worker` is in the group; `attempt` is its capacity. */
+    PINFOLD_RECIPE_EVENT_MEMBER_JOINED = 40,
+    /** Likewise; its data have changed. */
+    PINFOLD_RECIPE_EVENT_MEMBER_UPDATED = 41,
+    /** `worker` is in the group no longer. */
+    PINFOLD_RECIPE_EVENT_MEMBER_LEFT = 42,
+    /** A znode is there; `token` is its mzxid. */
+    PINFOLD_RECIPE_EVENT_NODE_ADDED = 50,
+    /** Likewise; its data have been set. */
+    PINFOLD_RECIPE_EVENT_NODE_CHANGED = 51,
+    /** A znode is gone. */
+    PINFOLD_RECIPE_EVENT_NODE_REMOVED = 52,
+    /** All that was there at the beginning has been told. */
+    PINFOLD_RECIPE_EVENT_INITIALIZED = 60,
     /** The recipe has ended; the last event of its handle. */
     PINFOLD_RECIPE_EVENT_ENDED = 30
 };
@@ -450,6 +510,8 @@ typedef struct pinfold_recipe_event_t {
     int64_t token;
     /** Why, for losses, dead tasks and a failed end. */
     const char *reason;
+    /** The znode, for those of a cache. */
+    const char *path;
 } pinfold_recipe_event_t;
 
 /** Receives one event of a recipe. The event is valid inside the callback only. */
@@ -565,6 +627,56 @@ typedef struct pinfold_server_options_t {
     size_t property_count;
 } pinfold_server_options_t;
 
+/**
+ * How a task is to be handled. Deadlines are enforced by a leading master; without one they do
+ * not run. Fill it by `pinfold_submit_options_init`, then set what differs. Texts and lists are
+ * lent until the call that takes the options returns. Newer headers add fields at the end only.
+ */
+typedef struct pinfold_submit_options_t {
+    /** Bytes of this struct in the caller's header; set by the init function. */
+    size_t size;
+    /** How often it is tried before it is given up; 0 for what the master says. */
+    uint32_t max_attempts;
+    /** The wait after the first failed attempt. */
+    int64_t initial_backoff_ms;
+    /** By how much each wait is longer than the one before; at least 1. */
+    double backoff_factor;
+    /** No wait between attempts is longer. */
+    int64_t max_backoff_ms;
+    /** Not to be given to anybody for so long. */
+    int64_t delay_ms;
+    /** Not to be given to anybody before, milliseconds since 1970. */
+    int64_t not_before_ms;
+    /** Higher first; tasks of the same priority by age. */
+    int32_t priority;
+    /** Only a worker with all of these gets it. NULL with count 0 is an empty list. */
+    const char *const *needs;
+    /** Number of `needs`. */
+    size_t need_count;
+    /**
+     * Idempotence key: while a task that was submitted with it is there, waiting, assigned, done
+     * or dead, submitting gives that task. Empty for none. NULL is empty.
+     */
+    const char *key;
+    /** Given up when nobody took it for so long after it was due; 0 for never. */
+    int64_t schedule_to_start_ms;
+    /** Taken back, with the attempt counted, when it is not done within; 0 for never. */
+    int64_t start_to_close_ms;
+    /**
+     * Taken back, with the attempt counted, when its worker writes no progress for so long; 0 for
+     * never.
+     */
+    int64_t heartbeat_ms;
+} pinfold_submit_options_t;
+
+/** A piece of data. */
+typedef struct pinfold_bytes_t {
+    /** The first byte; NULL with length 0 is empty. */
+    const void *data;
+    /** Bytes of `data`. */
+    size_t length;
+} pinfold_bytes_t;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -602,6 +714,15 @@ int32_t pinfold_last_outcome(void);
  * version does not know. Static: never free it. May be called from any thread.
  */
 const char *pinfold_status_name(pinfold_status_t status);
+
+/**
+ * Gives an operation of a recipe up that was submitted by its asynchronous form, by the ticket
+ * that `pinfold_last_ticket` told: it completes with `PINFOLD_ERR_CANCELLED`, and what it had
+ * begun to acquire is given back. Operations of the session cannot be taken back.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT` if no such operation is under way.
+ */
+pinfold_status_t pinfold_client_cancel(pinfold_client_t *client, uint64_t ticket);
 
 /**
  * Ticket of the last operation that this thread submitted, by either form; 0 for none. It is the
@@ -1373,11 +1494,44 @@ int64_t pinfold_reply_token(const pinfold_reply_t *reply);
  */
 const char *pinfold_reply_task(const pinfold_reply_t *reply);
 
-/** The worker that did the task; NULL for none. Valid as long as the reply. */
+/**
+ * The worker that did the task, or the name of a member; NULL for none. Valid as long as the
+ * reply.
+ */
 const char *pinfold_reply_worker(const pinfold_reply_t *reply);
 
 /** 1 for the task's first attempt; 0 if that does not apply. */
 uint32_t pinfold_reply_attempt(const pinfold_reply_t *reply);
+
+/** 1 for one that has what others wait for; 0 for one that waits. */
+int32_t pinfold_reply_holds(const pinfold_reply_t *reply);
+
+/** A counter's number, a member's capacity, or 1 for what is so and 0 for what is not. */
+int64_t pinfold_reply_number(const pinfold_reply_t *reply);
+
+/**
+ * Why a task was given up, in one word: failed, vanished, deadline, cancelled or unreadable; NULL
+ * for none. Valid as long as the reply.
+ */
+const char *pinfold_reply_cause(const pinfold_reply_t *reply);
+
+/** Why a task was given up, in words; NULL for none. Valid as long as the reply. */
+const char *pinfold_reply_reason(const pinfold_reply_t *reply);
+
+/**
+ * A figure of a record by its name, such as `ended_ms` of a dead letter and `oldest_waiting_ms` of
+ * a queue's metrics; truth values are 0 or 1. -1 where there is none.
+ */
+int64_t pinfold_reply_figure(const pinfold_reply_t *reply, const char *name);
+
+/** Number of entries of a list: of those that have something or wait for it. */
+size_t pinfold_reply_item_count(const pinfold_reply_t *reply);
+
+/**
+ * An entry of a list, to be read like a reply; NULL at and after `pinfold_reply_item_count`.
+ * Valid as long as the reply, and not to be freed.
+ */
+const pinfold_reply_t *pinfold_reply_item(const pinfold_reply_t *reply, size_t index);
 
 /**
  * Copies the counts of a queue to `counts` and returns 1; returns 0 and leaves it alone if the
@@ -1432,35 +1586,53 @@ const char *pinfold_reply_result_child(const pinfold_reply_t *reply,
                                        size_t child);
 
 /**
- * Stands as a candidate under `path` and completes when this client leads; the reply has the
- * recipe's handle and the fencing token. `data` is what others see of the leader. The listener,
- * NULL for none, gets `PINFOLD_RECIPE_EVENT_LEADERSHIP_LOST` before the server could expire the
- * session: stop at once then.
+ * Fills `options` with the defaults. `size` is `sizeof(pinfold_submit_options_t)`, by which the
+ * library knows the caller's header. NULL is `PINFOLD_ERR_INVALID_ARGUMENT`. Any thread.
+ */
+pinfold_status_t pinfold_submit_options_init(pinfold_submit_options_t *options, size_t size);
+
+/**
+ * Stands as a candidate and completes when this client leads. The leadership's loss is told by an
+ * event of the handle, before the server could expire the session.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `data`: What others see of the one that has it or waits. NULL with length 0 is empty.
+ * - `layout`: How the candidates' znodes are named, for an election among programs of other
+ *   libraries too. A `PINFOLD_ELECTION_LAYOUT_` value.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLOSED`, `PINFOLD_ERR_CANCELLED`.
  */
 pinfold_status_t pinfold_election_campaign(pinfold_client_t *client,
                                            const char *path,
                                            const void *data,
                                            size_t data_length,
+                                           int32_t layout,
                                            const pinfold_listener_t *listener,
                                            int64_t timeout_ms,
                                            pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_election_campaign`: returns at once, and the callback gets the
- * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
- * called.
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_election_campaign_async(pinfold_client_t *client,
                                                  const char *path,
                                                  const void *data,
                                                  size_t data_length,
+                                                 int32_t layout,
                                                  const pinfold_listener_t *listener,
                                                  pinfold_reply_fn callback,
                                                  void *user_data,
                                                  pinfold_destroy_fn destroy);
 
 /**
- * Gives a leadership up; the next candidate leads.
+ * Gives the leadership up; the next candidate leads.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
  *
  * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
  */
@@ -1471,8 +1643,8 @@ pinfold_status_t pinfold_election_resign(pinfold_client_t *client,
 
 /**
  * Asynchronous form of `pinfold_election_resign`: returns at once, and the callback gets the
- * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
- * called.
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_election_resign_async(pinfold_client_t *client,
                                                uint64_t recipe,
@@ -1480,49 +1652,967 @@ pinfold_status_t pinfold_election_resign_async(pinfold_client_t *client,
                                                void *user_data,
                                                pinfold_destroy_fn destroy);
 
-/** Asks who leads: the reply has the leader's data and token, or the token 0 if nobody does. */
+/**
+ * Returns who leads, or null.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `layout`: How the candidates' znodes are named, for an election among programs of other
+ *   libraries too. A `PINFOLD_ELECTION_LAYOUT_` value.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
 pinfold_status_t pinfold_election_leader(pinfold_client_t *client,
                                          const char *path,
+                                         int32_t layout,
                                          int64_t timeout_ms,
                                          pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_election_leader`: returns at once, and the callback gets the
- * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
- * called.
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_election_leader_async(pinfold_client_t *client,
                                                const char *path,
+                                               int32_t layout,
                                                pinfold_reply_fn callback,
                                                void *user_data,
                                                pinfold_destroy_fn destroy);
 
-/** Submits a task to the application under `root`; the reply has the task's id. */
-pinfold_status_t pinfold_queue_submit(pinfold_client_t *client,
-                                      const char *root,
-                                      const void *payload,
-                                      size_t payload_length,
+/**
+ * Returns who leads and who waits, in their order.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `layout`: How the candidates' znodes are named, for an election among programs of other
+ *   libraries too. A `PINFOLD_ELECTION_LAYOUT_` value.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_election_candidates(pinfold_client_t *client,
+                                             const char *path,
+                                             int32_t layout,
+                                             int64_t timeout_ms,
+                                             pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_election_candidates`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_election_candidates_async(pinfold_client_t *client,
+                                                   const char *path,
+                                                   int32_t layout,
+                                                   pinfold_reply_fn callback,
+                                                   void *user_data,
+                                                   pinfold_destroy_fn destroy);
+
+/**
+ * Follows who leads: events of the handle tell who does now, and each change. Changes that follow
+ * each other fast may be skipped, the latest never is.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `layout`: How the candidates' znodes are named, for an election among programs of other
+ *   libraries too. A `PINFOLD_ELECTION_LAYOUT_` value.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_election_observe(pinfold_client_t *client,
+                                          const char *path,
+                                          int32_t layout,
+                                          const pinfold_listener_t *listener,
+                                          int64_t timeout_ms,
+                                          pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_election_observe`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_election_observe_async(pinfold_client_t *client,
+                                                const char *path,
+                                                int32_t layout,
+                                                const pinfold_listener_t *listener,
+                                                pinfold_reply_fn callback,
+                                                void *user_data,
+                                                pinfold_destroy_fn destroy);
+
+/**
+ * Follows no longer who leads.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
+ */
+pinfold_status_t pinfold_election_ignore(pinfold_client_t *client,
+                                         uint64_t recipe,
+                                         int64_t timeout_ms,
+                                         pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_election_ignore`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_election_ignore_async(pinfold_client_t *client,
+                                               uint64_t recipe,
+                                               pinfold_reply_fn callback,
+                                               void *user_data,
+                                               pinfold_destroy_fn destroy);
+
+/**
+ * Gets the lock, or null when the time limit passed first. One has it at a time; the others wait
+ * in their order. Its loss is told by an event of the handle, before the server could expire the
+ * session. Not reentrant.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `data`: What others see of the one that has it or waits. NULL with length 0 is empty.
+ * - `layout`: How the znodes are named, for a lock among programs of other libraries too. A
+ *   `PINFOLD_LOCK_LAYOUT_` value.
+ * - `wait_ms`: How long to wait, milliseconds; 0 to try and not to wait, -1 for as long as it
+ *   takes.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLOSED`, `PINFOLD_ERR_CANCELLED`.
+ */
+pinfold_status_t pinfold_lock_acquire(pinfold_client_t *client,
+                                      const char *path,
+                                      const void *data,
+                                      size_t data_length,
+                                      int32_t layout,
+                                      int64_t wait_ms,
+                                      const pinfold_listener_t *listener,
                                       int64_t timeout_ms,
                                       pinfold_reply_t **reply);
 
 /**
- * Asynchronous form of `pinfold_queue_submit`: returns at once, and the callback gets the reply. A
- * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * Asynchronous form of `pinfold_lock_acquire`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
  */
-pinfold_status_t pinfold_queue_submit_async(pinfold_client_t *client,
-                                            const char *root,
-                                            const void *payload,
-                                            size_t payload_length,
+pinfold_status_t pinfold_lock_acquire_async(pinfold_client_t *client,
+                                            const char *path,
+                                            const void *data,
+                                            size_t data_length,
+                                            int32_t layout,
+                                            int64_t wait_ms,
+                                            const pinfold_listener_t *listener,
                                             pinfold_reply_fn callback,
                                             void *user_data,
                                             pinfold_destroy_fn destroy);
 
 /**
- * Completes when the task has a committed result: the reply has it as data, with the worker and
- * the attempt.
+ * Returns who has the lock and who waits, in their order.
  *
- * Errors: `PINFOLD_ERR_TASK_FAILED` when it was given up, with the reason as the message;
- * `PINFOLD_ERR_NO_NODE`.
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `layout`: How the znodes are named, for a lock among programs of other libraries too. A
+ *   `PINFOLD_LOCK_LAYOUT_` value.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_lock_participants(pinfold_client_t *client,
+                                           const char *path,
+                                           int32_t layout,
+                                           int64_t timeout_ms,
+                                           pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_lock_participants`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_lock_participants_async(pinfold_client_t *client,
+                                                 const char *path,
+                                                 int32_t layout,
+                                                 pinfold_reply_fn callback,
+                                                 void *user_data,
+                                                 pinfold_destroy_fn destroy);
+
+/**
+ * Gets the lock, with other readers or alone, or null when the time limit passed first. A reader
+ * waits for the writers before it, a writer for all before it.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `mode`: To read or to write. A `PINFOLD_LOCK_MODE_` value.
+ * - `data`: What others see of the one that has it or waits. NULL with length 0 is empty.
+ * - `layout`: How the znodes are named, for a lock among programs of other libraries too. A
+ *   `PINFOLD_LOCK_LAYOUT_` value.
+ * - `wait_ms`: How long to wait, milliseconds; 0 to try and not to wait, -1 for as long as it
+ *   takes.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLOSED`, `PINFOLD_ERR_CANCELLED`.
+ */
+pinfold_status_t pinfold_read_write_lock_acquire(pinfold_client_t *client,
+                                                 const char *path,
+                                                 int32_t mode,
+                                                 const void *data,
+                                                 size_t data_length,
+                                                 int32_t layout,
+                                                 int64_t wait_ms,
+                                                 const pinfold_listener_t *listener,
+                                                 int64_t timeout_ms,
+                                                 pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_read_write_lock_acquire`: returns at once, and the callback gets
+ * the reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback
+ * is not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_read_write_lock_acquire_async(pinfold_client_t *client,
+                                                       const char *path,
+                                                       int32_t mode,
+                                                       const void *data,
+                                                       size_t data_length,
+                                                       int32_t layout,
+                                                       int64_t wait_ms,
+                                                       const pinfold_listener_t *listener,
+                                                       pinfold_reply_fn callback,
+                                                       void *user_data,
+                                                       pinfold_destroy_fn destroy);
+
+/**
+ * Returns who has the lock and who waits, in their order.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `layout`: How the znodes are named, for a lock among programs of other libraries too. A
+ *   `PINFOLD_LOCK_LAYOUT_` value.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_read_write_lock_participants(pinfold_client_t *client,
+                                                      const char *path,
+                                                      int32_t layout,
+                                                      int64_t timeout_ms,
+                                                      pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_read_write_lock_participants`: returns at once, and the callback
+ * gets the reply. A status other than `PINFOLD_OK` means that nothing was submitted and the
+ * callback is not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_read_write_lock_participants_async(pinfold_client_t *client,
+                                                            const char *path,
+                                                            int32_t layout,
+                                                            pinfold_reply_fn callback,
+                                                            void *user_data,
+                                                            pinfold_destroy_fn destroy);
+
+/**
+ * Gets one lease of a semaphore, or null when the time limit passed first.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `permits`: How many may have it at a time, the same for all; at least 1.
+ * - `data`: What others see of the one that has it or waits. NULL with length 0 is empty.
+ * - `wait_ms`: How long to wait, milliseconds; 0 to try and not to wait, -1 for as long as it
+ *   takes.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`, `PINFOLD_ERR_CLOSED`, `PINFOLD_ERR_CANCELLED`.
+ */
+pinfold_status_t pinfold_semaphore_acquire(pinfold_client_t *client,
+                                           const char *path,
+                                           uint32_t permits,
+                                           const void *data,
+                                           size_t data_length,
+                                           int64_t wait_ms,
+                                           const pinfold_listener_t *listener,
+                                           int64_t timeout_ms,
+                                           pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_semaphore_acquire`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_semaphore_acquire_async(pinfold_client_t *client,
+                                                 const char *path,
+                                                 uint32_t permits,
+                                                 const void *data,
+                                                 size_t data_length,
+                                                 int64_t wait_ms,
+                                                 const pinfold_listener_t *listener,
+                                                 pinfold_reply_fn callback,
+                                                 void *user_data,
+                                                 pinfold_destroy_fn destroy);
+
+/**
+ * Returns who has a lease and who waits, in their order.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `permits`: How many may have it at a time, the same for all; at least 1.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_semaphore_participants(pinfold_client_t *client,
+                                                const char *path,
+                                                uint32_t permits,
+                                                int64_t timeout_ms,
+                                                pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_semaphore_participants`: returns at once, and the callback gets
+ * the reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback
+ * is not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_semaphore_participants_async(pinfold_client_t *client,
+                                                      const char *path,
+                                                      uint32_t permits,
+                                                      pinfold_reply_fn callback,
+                                                      void *user_data,
+                                                      pinfold_destroy_fn destroy);
+
+/**
+ * Applies several operations while it is held, all of them or none: the check that it still is
+ * goes in the same multi. For locks, leases and leaderships.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `ops`: The operations, in order.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLAIM_LOST`, `PINFOLD_ERR_INVALID_HANDLE`.
+ */
+pinfold_status_t pinfold_hold_write(pinfold_client_t *client,
+                                    uint64_t recipe,
+                                    const pinfold_multi_t *ops,
+                                    int64_t timeout_ms,
+                                    pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_hold_write`: returns at once, and the callback gets the reply. A
+ * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_hold_write_async(pinfold_client_t *client,
+                                          uint64_t recipe,
+                                          const pinfold_multi_t *ops,
+                                          pinfold_reply_fn callback,
+                                          void *user_data,
+                                          pinfold_destroy_fn destroy);
+
+/**
+ * Gives a lock or a lease to the next; completes when the next can have it.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
+ */
+pinfold_status_t pinfold_hold_release(pinfold_client_t *client,
+                                      uint64_t recipe,
+                                      int64_t timeout_ms,
+                                      pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_hold_release`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_hold_release_async(pinfold_client_t *client,
+                                            uint64_t recipe,
+                                            pinfold_reply_fn callback,
+                                            void *user_data,
+                                            pinfold_destroy_fn destroy);
+
+/**
+ * Sets a barrier, if it is not set: whoever waits for it is held back. It stays when this session
+ * ends.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_barrier_set(pinfold_client_t *client,
+                                     const char *path,
+                                     int64_t timeout_ms,
+                                     pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_barrier_set`: returns at once, and the callback gets the reply. A
+ * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_barrier_set_async(pinfold_client_t *client,
+                                           const char *path,
+                                           pinfold_reply_fn callback,
+                                           void *user_data,
+                                           pinfold_destroy_fn destroy);
+
+/**
+ * Removes a barrier, if it is set: all that wait may pass.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_barrier_remove(pinfold_client_t *client,
+                                        const char *path,
+                                        int64_t timeout_ms,
+                                        pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_barrier_remove`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_barrier_remove_async(pinfold_client_t *client,
+                                              const char *path,
+                                              pinfold_reply_fn callback,
+                                              void *user_data,
+                                              pinfold_destroy_fn destroy);
+
+/**
+ * Returns whether a barrier is set.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_barrier_is_set(pinfold_client_t *client,
+                                        const char *path,
+                                        int64_t timeout_ms,
+                                        pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_barrier_is_set`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_barrier_is_set_async(pinfold_client_t *client,
+                                              const char *path,
+                                              pinfold_reply_fn callback,
+                                              void *user_data,
+                                              pinfold_destroy_fn destroy);
+
+/**
+ * Completes when a barrier is not set.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLOSED`, `PINFOLD_ERR_CANCELLED`.
+ */
+pinfold_status_t pinfold_barrier_wait(pinfold_client_t *client,
+                                      const char *path,
+                                      int64_t timeout_ms,
+                                      pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_barrier_wait`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_barrier_wait_async(pinfold_client_t *client,
+                                            const char *path,
+                                            pinfold_reply_fn callback,
+                                            void *user_data,
+                                            pinfold_destroy_fn destroy);
+
+/**
+ * Completes when so many have come; they are in one round. That others may take this client for
+ * one that has left is told by an event of the handle.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `members`: How many make a round, the same for all; at least 1.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLAIM_LOST`, `PINFOLD_ERR_INVALID_ARGUMENT`, `PINFOLD_ERR_CLOSED`,
+ * `PINFOLD_ERR_CANCELLED`.
+ */
+pinfold_status_t pinfold_double_barrier_enter(pinfold_client_t *client,
+                                              const char *path,
+                                              uint32_t members,
+                                              const pinfold_listener_t *listener,
+                                              int64_t timeout_ms,
+                                              pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_double_barrier_enter`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_double_barrier_enter_async(pinfold_client_t *client,
+                                                    const char *path,
+                                                    uint32_t members,
+                                                    const pinfold_listener_t *listener,
+                                                    pinfold_reply_fn callback,
+                                                    void *user_data,
+                                                    pinfold_destroy_fn destroy);
+
+/**
+ * Leaves a round, and completes when all of it have left. One whose session ends has.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
+ */
+pinfold_status_t pinfold_double_barrier_leave(pinfold_client_t *client,
+                                              uint64_t recipe,
+                                              int64_t timeout_ms,
+                                              pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_double_barrier_leave`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_double_barrier_leave_async(pinfold_client_t *client,
+                                                    uint64_t recipe,
+                                                    pinfold_reply_fn callback,
+                                                    void *user_data,
+                                                    pinfold_destroy_fn destroy);
+
+/**
+ * Returns a counter's number; 0 before its first change.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`.
+ */
+pinfold_status_t pinfold_counter_get(pinfold_client_t *client,
+                                     const char *path,
+                                     int64_t timeout_ms,
+                                     pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_counter_get`: returns at once, and the callback gets the reply. A
+ * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_counter_get_async(pinfold_client_t *client,
+                                           const char *path,
+                                           pinfold_reply_fn callback,
+                                           void *user_data,
+                                           pinfold_destroy_fn destroy);
+
+/**
+ * Adds to a counter exactly once, whatever reply is lost, and returns the new number.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `addend`: What is added; negative to subtract.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`.
+ */
+pinfold_status_t pinfold_counter_add(pinfold_client_t *client,
+                                     const char *path,
+                                     int64_t addend,
+                                     int64_t timeout_ms,
+                                     pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_counter_add`: returns at once, and the callback gets the reply. A
+ * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_counter_add_async(pinfold_client_t *client,
+                                           const char *path,
+                                           int64_t addend,
+                                           pinfold_reply_fn callback,
+                                           void *user_data,
+                                           pinfold_destroy_fn destroy);
+
+/**
+ * Sets a counter, whatever it was.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `number`: The new number.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`.
+ */
+pinfold_status_t pinfold_counter_set(pinfold_client_t *client,
+                                     const char *path,
+                                     int64_t number,
+                                     int64_t timeout_ms,
+                                     pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_counter_set`: returns at once, and the callback gets the reply. A
+ * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_counter_set_async(pinfold_client_t *client,
+                                           const char *path,
+                                           int64_t number,
+                                           pinfold_reply_fn callback,
+                                           void *user_data,
+                                           pinfold_destroy_fn destroy);
+
+/**
+ * Sets a counter if it is what is expected, and returns whether it was.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `expected`: What it has to be.
+ * - `number`: The new number.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`.
+ */
+pinfold_status_t pinfold_counter_compare_and_set(pinfold_client_t *client,
+                                                 const char *path,
+                                                 int64_t expected,
+                                                 int64_t number,
+                                                 int64_t timeout_ms,
+                                                 pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_counter_compare_and_set`: returns at once, and the callback gets
+ * the reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback
+ * is not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_counter_compare_and_set_async(pinfold_client_t *client,
+                                                       const char *path,
+                                                       int64_t expected,
+                                                       int64_t number,
+                                                       pinfold_reply_fn callback,
+                                                       void *user_data,
+                                                       pinfold_destroy_fn destroy);
+
+/**
+ * Joins a group, and stays in it until it leaves or the session ends, which an event of the
+ * handle tells. Waits for the end of another session that has the name.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `id`: Name of this member, unique in the group.
+ * - `data`: What others see of it. NULL with length 0 is empty.
+ * - `capacity`: How much it can take, compared with the others.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`, `PINFOLD_ERR_CLOSED`, `PINFOLD_ERR_CANCELLED`.
+ */
+pinfold_status_t pinfold_group_join(pinfold_client_t *client,
+                                    const char *path,
+                                    const char *id,
+                                    const void *data,
+                                    size_t data_length,
+                                    uint32_t capacity,
+                                    const pinfold_listener_t *listener,
+                                    int64_t timeout_ms,
+                                    pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_group_join`: returns at once, and the callback gets the reply. A
+ * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_group_join_async(pinfold_client_t *client,
+                                          const char *path,
+                                          const char *id,
+                                          const void *data,
+                                          size_t data_length,
+                                          uint32_t capacity,
+                                          const pinfold_listener_t *listener,
+                                          pinfold_reply_fn callback,
+                                          void *user_data,
+                                          pinfold_destroy_fn destroy);
+
+/**
+ * Changes what others see of a member.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `data`: What others see of it. NULL with length 0 is empty.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLAIM_LOST`, `PINFOLD_ERR_INVALID_HANDLE`.
+ */
+pinfold_status_t pinfold_group_update(pinfold_client_t *client,
+                                      uint64_t recipe,
+                                      const void *data,
+                                      size_t data_length,
+                                      int64_t timeout_ms,
+                                      pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_group_update`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_group_update_async(pinfold_client_t *client,
+                                            uint64_t recipe,
+                                            const void *data,
+                                            size_t data_length,
+                                            pinfold_reply_fn callback,
+                                            void *user_data,
+                                            pinfold_destroy_fn destroy);
+
+/**
+ * Leaves a group; completes when nobody takes this client for a member.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
+ */
+pinfold_status_t pinfold_group_leave(pinfold_client_t *client,
+                                     uint64_t recipe,
+                                     int64_t timeout_ms,
+                                     pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_group_leave`: returns at once, and the callback gets the reply. A
+ * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_group_leave_async(pinfold_client_t *client,
+                                           uint64_t recipe,
+                                           pinfold_reply_fn callback,
+                                           void *user_data,
+                                           pinfold_destroy_fn destroy);
+
+/**
+ * Returns who is in a group, by name.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_group_members(pinfold_client_t *client,
+                                       const char *path,
+                                       int64_t timeout_ms,
+                                       pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_group_members`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_group_members_async(pinfold_client_t *client,
+                                             const char *path,
+                                             pinfold_reply_fn callback,
+                                             void *user_data,
+                                             pinfold_destroy_fn destroy);
+
+/**
+ * Follows who is in a group: events of the handle tell who is there, that this was everybody, and
+ * then who comes, changes and goes. Nothing is missed, also not over a broken connection.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_group_watch(pinfold_client_t *client,
+                                     const char *path,
+                                     const pinfold_listener_t *listener,
+                                     int64_t timeout_ms,
+                                     pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_group_watch`: returns at once, and the callback gets the reply. A
+ * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_group_watch_async(pinfold_client_t *client,
+                                           const char *path,
+                                           const pinfold_listener_t *listener,
+                                           pinfold_reply_fn callback,
+                                           void *user_data,
+                                           pinfold_destroy_fn destroy);
+
+/**
+ * Follows a group no longer.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
+ */
+pinfold_status_t pinfold_group_ignore(pinfold_client_t *client,
+                                      uint64_t recipe,
+                                      int64_t timeout_ms,
+                                      pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_group_ignore`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_group_ignore_async(pinfold_client_t *client,
+                                            uint64_t recipe,
+                                            pinfold_reply_fn callback,
+                                            void *user_data,
+                                            pinfold_destroy_fn destroy);
+
+/**
+ * Follows a znode, which need not be there, and what is below it: events of the handle tell each
+ * znode, that this was everything, and then what changes. After a broken connection the
+ * difference is told; changes that follow each other fast may be told as one.
+ *
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `max_depth`: 0 for the znode alone, 1 for its children too; -1 for everything below it.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`.
+ */
+pinfold_status_t pinfold_cache_start(pinfold_client_t *client,
+                                     const char *path,
+                                     int32_t max_depth,
+                                     const pinfold_listener_t *listener,
+                                     int64_t timeout_ms,
+                                     pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_cache_start`: returns at once, and the callback gets the reply. A
+ * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_cache_start_async(pinfold_client_t *client,
+                                           const char *path,
+                                           int32_t max_depth,
+                                           const pinfold_listener_t *listener,
+                                           pinfold_reply_fn callback,
+                                           void *user_data,
+                                           pinfold_destroy_fn destroy);
+
+/**
+ * Returns a znode as the cache read it last, or null; asks no server.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
+ */
+pinfold_status_t pinfold_cache_get(pinfold_client_t *client,
+                                   uint64_t recipe,
+                                   const char *path,
+                                   int64_t timeout_ms,
+                                   pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_cache_get`: returns at once, and the callback gets the reply. A
+ * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_cache_get_async(pinfold_client_t *client,
+                                         uint64_t recipe,
+                                         const char *path,
+                                         pinfold_reply_fn callback,
+                                         void *user_data,
+                                         pinfold_destroy_fn destroy);
+
+/**
+ * Returns the names of a znode's children in the cache, sorted; asks no server.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `path`: Absolute path; the client's chroot goes before it.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
+ */
+pinfold_status_t pinfold_cache_children(pinfold_client_t *client,
+                                        uint64_t recipe,
+                                        const char *path,
+                                        int64_t timeout_ms,
+                                        pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_cache_children`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_cache_children_async(pinfold_client_t *client,
+                                              uint64_t recipe,
+                                              const char *path,
+                                              pinfold_reply_fn callback,
+                                              void *user_data,
+                                              pinfold_destroy_fn destroy);
+
+/**
+ * Follows the znode no longer.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
+ */
+pinfold_status_t pinfold_cache_stop(pinfold_client_t *client,
+                                    uint64_t recipe,
+                                    int64_t timeout_ms,
+                                    pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_cache_stop`: returns at once, and the callback gets the reply. A
+ * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_cache_stop_async(pinfold_client_t *client,
+                                          uint64_t recipe,
+                                          pinfold_reply_fn callback,
+                                          void *user_data,
+                                          pinfold_destroy_fn destroy);
+
+/**
+ * Submits a task, once whatever reply is lost, and returns its id.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `payload`: The task, up to 1,000,000 bytes. NULL with length 0 is empty.
+ * - `options`: how; NULL for the defaults.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`.
+ */
+pinfold_status_t pinfold_queue_submit(pinfold_client_t *client,
+                                      const char *root,
+                                      const void *payload,
+                                      size_t payload_length,
+                                      const pinfold_submit_options_t *options,
+                                      int64_t timeout_ms,
+                                      pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_submit`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_submit_async(pinfold_client_t *client,
+                                            const char *root,
+                                            const void *payload,
+                                            size_t payload_length,
+                                            const pinfold_submit_options_t *options,
+                                            pinfold_reply_fn callback,
+                                            void *user_data,
+                                            pinfold_destroy_fn destroy);
+
+/**
+ * Submits many tasks, pipelined, and returns their ids in the same order.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `payloads`: The tasks, each up to 1,000,000 bytes. NULL with count 0 is an empty list.
+ * - `options`: how; NULL for the defaults.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`.
+ */
+pinfold_status_t pinfold_queue_submit_many(pinfold_client_t *client,
+                                           const char *root,
+                                           const pinfold_bytes_t *payloads,
+                                           size_t payload_count,
+                                           const pinfold_submit_options_t *options,
+                                           int64_t timeout_ms,
+                                           pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_submit_many`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_submit_many_async(pinfold_client_t *client,
+                                                 const char *root,
+                                                 const pinfold_bytes_t *payloads,
+                                                 size_t payload_count,
+                                                 const pinfold_submit_options_t *options,
+                                                 pinfold_reply_fn callback,
+                                                 void *user_data,
+                                                 pinfold_destroy_fn destroy);
+
+/**
+ * Completes when the task has a committed result, or fails with TASK_FAILED when it was given up.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `task`: The task's id.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_TASK_FAILED`, `PINFOLD_ERR_NO_NODE`.
  */
 pinfold_status_t pinfold_queue_result(pinfold_client_t *client,
                                       const char *root,
@@ -1531,8 +2621,9 @@ pinfold_status_t pinfold_queue_result(pinfold_client_t *client,
                                       pinfold_reply_t **reply);
 
 /**
- * Asynchronous form of `pinfold_queue_result`: returns at once, and the callback gets the reply. A
- * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * Asynchronous form of `pinfold_queue_result`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_queue_result_async(pinfold_client_t *client,
                                             const char *root,
@@ -1541,15 +2632,71 @@ pinfold_status_t pinfold_queue_result_async(pinfold_client_t *client,
                                             void *user_data,
                                             pinfold_destroy_fn destroy);
 
-/** Counts the tasks: the reply has the counts, and the master's id as data. */
+/**
+ * Follows what becomes of the tasks: events of the handle tell every result and dead letter there
+ * is, then each as it comes.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_queue_results(pinfold_client_t *client,
+                                       const char *root,
+                                       const pinfold_listener_t *listener,
+                                       int64_t timeout_ms,
+                                       pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_results`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_results_async(pinfold_client_t *client,
+                                             const char *root,
+                                             const pinfold_listener_t *listener,
+                                             pinfold_reply_fn callback,
+                                             void *user_data,
+                                             pinfold_destroy_fn destroy);
+
+/**
+ * Ends what follows a queue.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
+ */
+pinfold_status_t pinfold_queue_ignore(pinfold_client_t *client,
+                                      uint64_t recipe,
+                                      int64_t timeout_ms,
+                                      pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_ignore`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_ignore_async(pinfold_client_t *client,
+                                            uint64_t recipe,
+                                            pinfold_reply_fn callback,
+                                            void *user_data,
+                                            pinfold_destroy_fn destroy);
+
+/**
+ * Returns how many tasks are waiting, assigned, done and dead, and who is there.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
 pinfold_status_t pinfold_queue_counts(pinfold_client_t *client,
                                       const char *root,
                                       int64_t timeout_ms,
                                       pinfold_reply_t **reply);
 
 /**
- * Asynchronous form of `pinfold_queue_counts`: returns at once, and the callback gets the reply. A
- * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * Asynchronous form of `pinfold_queue_counts`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_queue_counts_async(pinfold_client_t *client,
                                             const char *root,
@@ -1558,13 +2705,329 @@ pinfold_status_t pinfold_queue_counts_async(pinfold_client_t *client,
                                             pinfold_destroy_fn destroy);
 
 /**
- * Claims the next waiting task without a master; completes when there is one. The reply has the
- * claim's handle, the task's id, its payload as data, and the attempt. `worker` names the
- * claimant. The listener, NULL for none, learns of the claim's loss.
+ * Cancels a task, wherever it is: it becomes a dead letter, and a worker that has it is told.
+ * Returns whether it was in time.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `task`: The task's id.
+ * - `reason`: Why.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`.
+ */
+pinfold_status_t pinfold_queue_cancel(pinfold_client_t *client,
+                                      const char *root,
+                                      const char *task,
+                                      const char *reason,
+                                      int64_t timeout_ms,
+                                      pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_cancel`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_cancel_async(pinfold_client_t *client,
+                                            const char *root,
+                                            const char *task,
+                                            const char *reason,
+                                            pinfold_reply_fn callback,
+                                            void *user_data,
+                                            pinfold_destroy_fn destroy);
+
+/**
+ * Follows how far the work on a task is, until its end: events of the handle tell what its worker
+ * wrote. Only the latest counts; what is written over fast may be skipped.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `task`: The task's id.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_queue_progress(pinfold_client_t *client,
+                                        const char *root,
+                                        const char *task,
+                                        const pinfold_listener_t *listener,
+                                        int64_t timeout_ms,
+                                        pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_progress`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_progress_async(pinfold_client_t *client,
+                                              const char *root,
+                                              const char *task,
+                                              const pinfold_listener_t *listener,
+                                              pinfold_reply_fn callback,
+                                              void *user_data,
+                                              pinfold_destroy_fn destroy);
+
+/**
+ * Returns dead letters, those of the oldest tasks first.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `after`: Only those of younger tasks than this one.
+ * - `limit`: So many at most.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`.
+ */
+pinfold_status_t pinfold_queue_dead_letters(pinfold_client_t *client,
+                                            const char *root,
+                                            const char *after,
+                                            uint32_t limit,
+                                            int64_t timeout_ms,
+                                            pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_dead_letters`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_dead_letters_async(pinfold_client_t *client,
+                                                  const char *root,
+                                                  const char *after,
+                                                  uint32_t limit,
+                                                  pinfold_reply_fn callback,
+                                                  void *user_data,
+                                                  pinfold_destroy_fn destroy);
+
+/**
+ * Submits a dead letter's task once more, as a new task in the letter's place, and returns its
+ * id.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `task`: The task's id.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_NO_NODE`.
+ */
+pinfold_status_t pinfold_queue_replay(pinfold_client_t *client,
+                                      const char *root,
+                                      const char *task,
+                                      int64_t timeout_ms,
+                                      pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_replay`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_replay_async(pinfold_client_t *client,
+                                            const char *root,
+                                            const char *task,
+                                            pinfold_reply_fn callback,
+                                            void *user_data,
+                                            pinfold_destroy_fn destroy);
+
+/**
+ * Removes a result or a dead letter. Returns whether there was one.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `task`: The task's id.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_queue_forget(pinfold_client_t *client,
+                                      const char *root,
+                                      const char *task,
+                                      int64_t timeout_ms,
+                                      pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_forget`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_forget_async(pinfold_client_t *client,
+                                            const char *root,
+                                            const char *task,
+                                            pinfold_reply_fn callback,
+                                            void *user_data,
+                                            pinfold_destroy_fn destroy);
+
+/**
+ * Removes results that are older. Returns how many.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `age_ms`: How old, milliseconds.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`.
+ */
+pinfold_status_t pinfold_queue_forget_results(pinfold_client_t *client,
+                                              const char *root,
+                                              int64_t age_ms,
+                                              int64_t timeout_ms,
+                                              pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_forget_results`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_forget_results_async(pinfold_client_t *client,
+                                                    const char *root,
+                                                    int64_t age_ms,
+                                                    pinfold_reply_fn callback,
+                                                    void *user_data,
+                                                    pinfold_destroy_fn destroy);
+
+/**
+ * Removes dead letters that are older. Returns how many.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `age_ms`: How old, milliseconds.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`.
+ */
+pinfold_status_t pinfold_queue_forget_dead(pinfold_client_t *client,
+                                           const char *root,
+                                           int64_t age_ms,
+                                           int64_t timeout_ms,
+                                           pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_forget_dead`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_forget_dead_async(pinfold_client_t *client,
+                                                 const char *root,
+                                                 int64_t age_ms,
+                                                 pinfold_reply_fn callback,
+                                                 void *user_data,
+                                                 pinfold_destroy_fn destroy);
+
+/**
+ * Pauses a queue: nothing is given out or claimed until it is resumed.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_queue_pause(pinfold_client_t *client,
+                                     const char *root,
+                                     int64_t timeout_ms,
+                                     pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_pause`: returns at once, and the callback gets the reply. A
+ * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_pause_async(pinfold_client_t *client,
+                                           const char *root,
+                                           pinfold_reply_fn callback,
+                                           void *user_data,
+                                           pinfold_destroy_fn destroy);
+
+/**
+ * Resumes a queue.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_queue_resume(pinfold_client_t *client,
+                                      const char *root,
+                                      int64_t timeout_ms,
+                                      pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_resume`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_resume_async(pinfold_client_t *client,
+                                            const char *root,
+                                            pinfold_reply_fn callback,
+                                            void *user_data,
+                                            pinfold_destroy_fn destroy);
+
+/**
+ * Returns whether a queue is paused.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_queue_is_paused(pinfold_client_t *client,
+                                         const char *root,
+                                         int64_t timeout_ms,
+                                         pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_is_paused`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_is_paused_async(pinfold_client_t *client,
+                                               const char *root,
+                                               pinfold_reply_fn callback,
+                                               void *user_data,
+                                               pinfold_destroy_fn destroy);
+
+/**
+ * Completes when no task waits and none is with a worker.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_queue_drain(pinfold_client_t *client,
+                                     const char *root,
+                                     int64_t timeout_ms,
+                                     pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_drain`: returns at once, and the callback gets the reply. A
+ * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_drain_async(pinfold_client_t *client,
+                                           const char *root,
+                                           pinfold_reply_fn callback,
+                                           void *user_data,
+                                           pinfold_destroy_fn destroy);
+
+/**
+ * Returns depth, age and latencies of a queue.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ */
+pinfold_status_t pinfold_queue_metrics(pinfold_client_t *client,
+                                       const char *root,
+                                       int64_t timeout_ms,
+                                       pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_queue_metrics`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_queue_metrics_async(pinfold_client_t *client,
+                                             const char *root,
+                                             pinfold_reply_fn callback,
+                                             void *user_data,
+                                             pinfold_destroy_fn destroy);
+
+/**
+ * Claims the next waiting task without a master; completes when there is one. Its handle tells by
+ * an event that the task is lost.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `worker`: Name of the claimant, for the result.
+ * - `abilities`: What the claimant can do. NULL with count 0 is an empty list.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLOSED`.
  */
 pinfold_status_t pinfold_queue_claim(pinfold_client_t *client,
                                      const char *root,
                                      const char *worker,
+                                     const char *const *abilities,
+                                     size_t ability_count,
                                      const pinfold_listener_t *listener,
                                      int64_t timeout_ms,
                                      pinfold_reply_t **reply);
@@ -1572,10 +3035,13 @@ pinfold_status_t pinfold_queue_claim(pinfold_client_t *client,
 /**
  * Asynchronous form of `pinfold_queue_claim`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_queue_claim_async(pinfold_client_t *client,
                                            const char *root,
                                            const char *worker,
+                                           const char *const *abilities,
+                                           size_t ability_count,
                                            const pinfold_listener_t *listener,
                                            pinfold_reply_fn callback,
                                            void *user_data,
@@ -1584,7 +3050,11 @@ pinfold_status_t pinfold_queue_claim_async(pinfold_client_t *client,
 /**
  * Commits the result of a claimed task, at most once.
  *
- * Errors: `PINFOLD_ERR_CLAIM_LOST` if it is no longer ours; `PINFOLD_ERR_INVALID_HANDLE`.
+ * - `recipe`: The recipe's handle.
+ * - `result`: The result, up to 1,000,000 bytes. NULL with length 0 is empty.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLAIM_LOST`, `PINFOLD_ERR_INVALID_HANDLE`, `PINFOLD_ERR_INVALID_ARGUMENT`.
  */
 pinfold_status_t pinfold_claim_complete(pinfold_client_t *client,
                                         uint64_t recipe,
@@ -1594,9 +3064,9 @@ pinfold_status_t pinfold_claim_complete(pinfold_client_t *client,
                                         pinfold_reply_t **reply);
 
 /**
- * Asynchronous form of `pinfold_claim_complete`: returns at once, and the callback gets the reply.
- * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
- * called.
+ * Asynchronous form of `pinfold_claim_complete`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_claim_complete_async(pinfold_client_t *client,
                                               uint64_t recipe,
@@ -1610,21 +3080,29 @@ pinfold_status_t pinfold_claim_complete_async(pinfold_client_t *client,
  * Reports that a claimed task failed; it is tried again until its attempts are used up, and then
  * given up with the reason.
  *
- * Errors: `PINFOLD_ERR_CLAIM_LOST` if it is no longer ours; `PINFOLD_ERR_INVALID_HANDLE`.
+ * - `recipe`: The recipe's handle.
+ * - `reason`: Why.
+ * - `retryable`: Whether another attempt may go better.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLAIM_LOST`, `PINFOLD_ERR_INVALID_HANDLE`.
  */
 pinfold_status_t pinfold_claim_fail(pinfold_client_t *client,
                                     uint64_t recipe,
                                     const char *reason,
+                                    int32_t retryable,
                                     int64_t timeout_ms,
                                     pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_claim_fail`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_claim_fail_async(pinfold_client_t *client,
                                           uint64_t recipe,
                                           const char *reason,
+                                          int32_t retryable,
                                           pinfold_reply_fn callback,
                                           void *user_data,
                                           pinfold_destroy_fn destroy);
@@ -1632,7 +3110,10 @@ pinfold_status_t pinfold_claim_fail_async(pinfold_client_t *client,
 /**
  * Puts a claimed task back.
  *
- * Errors: `PINFOLD_ERR_CLAIM_LOST` if it is no longer ours; `PINFOLD_ERR_INVALID_HANDLE`.
+ * - `recipe`: The recipe's handle.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLAIM_LOST`, `PINFOLD_ERR_INVALID_HANDLE`.
  */
 pinfold_status_t pinfold_claim_release(pinfold_client_t *client,
                                        uint64_t recipe,
@@ -1642,7 +3123,7 @@ pinfold_status_t pinfold_claim_release(pinfold_client_t *client,
 /**
  * Asynchronous form of `pinfold_claim_release`: returns at once, and the callback gets the reply.
  * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
- * called.
+ * called. `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_claim_release_async(pinfold_client_t *client,
                                              uint64_t recipe,
@@ -1651,26 +3132,72 @@ pinfold_status_t pinfold_claim_release_async(pinfold_client_t *client,
                                              pinfold_destroy_fn destroy);
 
 /**
- * Stands as a master under `root`: once elected, it gives waiting tasks to workers until it is
- * stopped. The reply has the recipe's handle. `id` names this candidate. A task is given up after
- * `max_attempts` attempts. The listener, NULL for none, is told what happens.
+ * Writes how far the work on a claimed task is.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `data`: How far the work is, up to 16 KiB. NULL with length 0 is empty.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLAIM_LOST`, `PINFOLD_ERR_INVALID_HANDLE`, `PINFOLD_ERR_INVALID_ARGUMENT`.
+ */
+pinfold_status_t pinfold_claim_progress(pinfold_client_t *client,
+                                        uint64_t recipe,
+                                        const void *data,
+                                        size_t data_length,
+                                        int64_t timeout_ms,
+                                        pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_claim_progress`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_claim_progress_async(pinfold_client_t *client,
+                                              uint64_t recipe,
+                                              const void *data,
+                                              size_t data_length,
+                                              pinfold_reply_fn callback,
+                                              void *user_data,
+                                              pinfold_destroy_fn destroy);
+
+/**
+ * Stands as a master: elected, it gives waiting tasks to workers until it is stopped. Its handle
+ * tells what happens by events.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `id`: Name of this candidate.
+ * - `max_attempts`: Attempts before a task is given up, where the task does not say.
+ * - `strategy`: Which worker gets a task. A `PINFOLD_ASSIGNMENT_STRATEGY_` value.
+ * - `keep_results_ms`: Results are removed when they are so old; 0 for never.
+ * - `keep_dead_ms`: Dead letters are removed when they are so old; 0 for never.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`.
  */
 pinfold_status_t pinfold_master_start(pinfold_client_t *client,
                                       const char *root,
                                       const char *id,
                                       uint32_t max_attempts,
+                                      int32_t strategy,
+                                      int64_t keep_results_ms,
+                                      int64_t keep_dead_ms,
                                       const pinfold_listener_t *listener,
                                       int64_t timeout_ms,
                                       pinfold_reply_t **reply);
 
 /**
- * Asynchronous form of `pinfold_master_start`: returns at once, and the callback gets the reply. A
- * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * Asynchronous form of `pinfold_master_start`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_master_start_async(pinfold_client_t *client,
                                             const char *root,
                                             const char *id,
                                             uint32_t max_attempts,
+                                            int32_t strategy,
+                                            int64_t keep_results_ms,
+                                            int64_t keep_dead_ms,
                                             const pinfold_listener_t *listener,
                                             pinfold_reply_fn callback,
                                             void *user_data,
@@ -1678,6 +3205,9 @@ pinfold_status_t pinfold_master_start_async(pinfold_client_t *client,
 
 /**
  * Resigns and ends the recipe.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
  *
  * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
  */
@@ -1689,6 +3219,7 @@ pinfold_status_t pinfold_master_stop(pinfold_client_t *client,
 /**
  * Asynchronous form of `pinfold_master_stop`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_master_stop_async(pinfold_client_t *client,
                                            uint64_t recipe,
@@ -1697,10 +3228,16 @@ pinfold_status_t pinfold_master_stop_async(pinfold_client_t *client,
                                            pinfold_destroy_fn destroy);
 
 /**
- * Registers a worker under `root`. The reply has the recipe's handle. `id` names it, unique among
- * the living ones; it takes `capacity` tasks at a time. `abilities`, NULL with count 0 for none,
- * say what it can do. The listener is told which tasks it is given
- * (`PINFOLD_RECIPE_EVENT_ASSIGNED`) and which are taken back (`PINFOLD_RECIPE_EVENT_REVOKED`).
+ * Registers a worker. Its handle tells by events which tasks it has been given.
+ *
+ * - `root`: Root znode of the application; made when missing.
+ * - `id`: Name of this worker, unique among the living ones.
+ * - `capacity`: Tasks it takes at a time.
+ * - `abilities`: What it can do. NULL with count 0 is an empty list.
+ * - `listener`: gets the events of the handle in the reply; NULL for none.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_ARGUMENT`.
  */
 pinfold_status_t pinfold_worker_start(pinfold_client_t *client,
                                       const char *root,
@@ -1713,8 +3250,9 @@ pinfold_status_t pinfold_worker_start(pinfold_client_t *client,
                                       pinfold_reply_t **reply);
 
 /**
- * Asynchronous form of `pinfold_worker_start`: returns at once, and the callback gets the reply. A
- * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * Asynchronous form of `pinfold_worker_start`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_worker_start_async(pinfold_client_t *client,
                                             const char *root,
@@ -1730,26 +3268,35 @@ pinfold_status_t pinfold_worker_start_async(pinfold_client_t *client,
 /**
  * Commits the result of an assigned task, at most once.
  *
- * Errors: `PINFOLD_ERR_CLAIM_LOST` if the task was given to another; `PINFOLD_ERR_INVALID_HANDLE`.
+ * - `recipe`: The recipe's handle.
+ * - `task`: The task's id.
+ * - `result`: The result, up to 1,000,000 bytes. NULL with length 0 is empty.
+ * - `token`: Which assignment of the task is meant, as its event told; 0 for whichever is in
+ *   hand.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLAIM_LOST`, `PINFOLD_ERR_INVALID_HANDLE`, `PINFOLD_ERR_INVALID_ARGUMENT`.
  */
 pinfold_status_t pinfold_worker_complete(pinfold_client_t *client,
                                          uint64_t recipe,
                                          const char *task,
                                          const void *result,
                                          size_t result_length,
+                                         int64_t token,
                                          int64_t timeout_ms,
                                          pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_worker_complete`: returns at once, and the callback gets the
- * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
- * called.
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_worker_complete_async(pinfold_client_t *client,
                                                uint64_t recipe,
                                                const char *task,
                                                const void *result,
                                                size_t result_length,
+                                               int64_t token,
                                                pinfold_reply_fn callback,
                                                void *user_data,
                                                pinfold_destroy_fn destroy);
@@ -1757,29 +3304,136 @@ pinfold_status_t pinfold_worker_complete_async(pinfold_client_t *client,
 /**
  * Reports that an assigned task failed; it is tried again until its attempts are used up.
  *
- * Errors: `PINFOLD_ERR_CLAIM_LOST` if the task was given to another; `PINFOLD_ERR_INVALID_HANDLE`.
+ * - `recipe`: The recipe's handle.
+ * - `task`: The task's id.
+ * - `reason`: Why.
+ * - `token`: Which assignment of the task is meant, as its event told; 0 for whichever is in
+ *   hand.
+ * - `retryable`: Whether another attempt may go better.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLAIM_LOST`, `PINFOLD_ERR_INVALID_HANDLE`.
  */
 pinfold_status_t pinfold_worker_fail(pinfold_client_t *client,
                                      uint64_t recipe,
                                      const char *task,
                                      const char *reason,
+                                     int64_t token,
+                                     int32_t retryable,
                                      int64_t timeout_ms,
                                      pinfold_reply_t **reply);
 
 /**
  * Asynchronous form of `pinfold_worker_fail`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_worker_fail_async(pinfold_client_t *client,
                                            uint64_t recipe,
                                            const char *task,
                                            const char *reason,
+                                           int64_t token,
+                                           int32_t retryable,
                                            pinfold_reply_fn callback,
                                            void *user_data,
                                            pinfold_destroy_fn destroy);
 
 /**
+ * Gives an assigned task back for others; the attempt does not count.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `task`: The task's id.
+ * - `token`: Which assignment of the task is meant, as its event told; 0 for whichever is in
+ *   hand.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLAIM_LOST`, `PINFOLD_ERR_INVALID_HANDLE`.
+ */
+pinfold_status_t pinfold_worker_release(pinfold_client_t *client,
+                                        uint64_t recipe,
+                                        const char *task,
+                                        int64_t token,
+                                        int64_t timeout_ms,
+                                        pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_worker_release`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_worker_release_async(pinfold_client_t *client,
+                                              uint64_t recipe,
+                                              const char *task,
+                                              int64_t token,
+                                              pinfold_reply_fn callback,
+                                              void *user_data,
+                                              pinfold_destroy_fn destroy);
+
+/**
+ * Writes how far the work on an assigned task is, which is a sign of life, too.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `task`: The task's id.
+ * - `data`: How far the work is, up to 16 KiB. NULL with length 0 is empty.
+ * - `token`: Which assignment of the task is meant, as its event told; 0 for whichever is in
+ *   hand.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_CLAIM_LOST`, `PINFOLD_ERR_INVALID_HANDLE`, `PINFOLD_ERR_INVALID_ARGUMENT`.
+ */
+pinfold_status_t pinfold_worker_progress(pinfold_client_t *client,
+                                         uint64_t recipe,
+                                         const char *task,
+                                         const void *data,
+                                         size_t data_length,
+                                         int64_t token,
+                                         int64_t timeout_ms,
+                                         pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_worker_progress`: returns at once, and the callback gets the
+ * reply. A status other than `PINFOLD_OK` means that nothing was submitted and the callback is
+ * not called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_worker_progress_async(pinfold_client_t *client,
+                                               uint64_t recipe,
+                                               const char *task,
+                                               const void *data,
+                                               size_t data_length,
+                                               int64_t token,
+                                               pinfold_reply_fn callback,
+                                               void *user_data,
+                                               pinfold_destroy_fn destroy);
+
+/**
+ * Takes no new tasks; completes when those in hand are at their end and the worker has left.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
+ *
+ * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
+ */
+pinfold_status_t pinfold_worker_drain(pinfold_client_t *client,
+                                      uint64_t recipe,
+                                      int64_t timeout_ms,
+                                      pinfold_reply_t **reply);
+
+/**
+ * Asynchronous form of `pinfold_worker_drain`: returns at once, and the callback gets the reply.
+ * A status other than `PINFOLD_OK` means that nothing was submitted and the callback is not
+ * called. `pinfold_client_cancel` gives it up.
+ */
+pinfold_status_t pinfold_worker_drain_async(pinfold_client_t *client,
+                                            uint64_t recipe,
+                                            pinfold_reply_fn callback,
+                                            void *user_data,
+                                            pinfold_destroy_fn destroy);
+
+/**
  * Gives unfinished tasks back and ends the recipe.
+ *
+ * - `recipe`: The recipe's handle.
+ * - `timeout_ms`: when the call gives up, milliseconds; negative for never.
  *
  * Errors: `PINFOLD_ERR_INVALID_HANDLE`.
  */
@@ -1791,6 +3445,7 @@ pinfold_status_t pinfold_worker_stop(pinfold_client_t *client,
 /**
  * Asynchronous form of `pinfold_worker_stop`: returns at once, and the callback gets the reply. A
  * status other than `PINFOLD_OK` means that nothing was submitted and the callback is not called.
+ * `pinfold_client_cancel` gives it up.
  */
 pinfold_status_t pinfold_worker_stop_async(pinfold_client_t *client,
                                            uint64_t recipe,

@@ -47,7 +47,8 @@ int main(int argc, char **argv)
     pinfold_client_t *b = connect_to(hosts);
 
     pinfold_reply_t *reply;
-    check(pinfold_election_campaign(a, "/election", "A", 1, NULL, PINFOLD_FOREVER, &reply));
+    check(pinfold_election_campaign(a, "/election", "A", 1, PINFOLD_ELECTION_LAYOUT_PINFOLD, NULL,
+                                    PINFOLD_FOREVER, &reply));
     uint64_t leadership = pinfold_reply_recipe(reply);
     int64_t token = pinfold_reply_token(reply);
     pinfold_reply_free(reply);
@@ -55,9 +56,11 @@ int main(int argc, char **argv)
 
     struct candidacy candidacy = {.token = 0};
     sem_init(&candidacy.won, 0, 0);
-    check(pinfold_election_campaign_async(b, "/election", "B", 1, NULL, on_won, &candidacy, NULL));
+    check(pinfold_election_campaign_async(b, "/election", "B", 1, PINFOLD_ELECTION_LAYOUT_PINFOLD,
+                                          NULL, on_won, &candidacy, NULL));
 
-    check(pinfold_election_leader(b, "/election", PINFOLD_FOREVER, &reply));
+    check(pinfold_election_leader(b, "/election", PINFOLD_ELECTION_LAYOUT_PINFOLD, PINFOLD_FOREVER,
+                                  &reply));
     size_t length;
     const uint8_t *data = pinfold_reply_data(reply, &length);
     printf("leader is %.*s\n", (int)length, (const char *)data);

@@ -29,7 +29,7 @@ static pinfold_client_t *connect_to(const char *hosts)
 static void work(pinfold_client_t *client)
 {
     pinfold_reply_t *reply;
-    check(pinfold_queue_claim(client, "/queue", "worker", NULL, PINFOLD_FOREVER, &reply));
+    check(pinfold_queue_claim(client, "/queue", "worker", NULL, 0, NULL, PINFOLD_FOREVER, &reply));
     size_t length;
     const uint8_t *payload = pinfold_reply_data(reply, &length);
     printf("claimed %.*s\n", (int)length, (const char *)payload);
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 
     pinfold_reply_t *submitted[TASKS];
     for (int i = 0; i < TASKS; i++)
-        check(pinfold_queue_submit(client, "/queue", PAYLOADS[i], strlen(PAYLOADS[i]),
+        check(pinfold_queue_submit(client, "/queue", PAYLOADS[i], strlen(PAYLOADS[i]), NULL,
                                    PINFOLD_FOREVER, &submitted[i]));
     printf("submitted %d\n", TASKS);
 

@@ -93,7 +93,7 @@ static void on_worker_event(void *user_data, const pinfold_recipe_event_t *event
     }
     if (error != 0) {
         pinfold_worker_fail_async(worker->client, event->recipe, event->task, strerror(error),
-                                  NULL, NULL, NULL);
+                                  event->token, 1, NULL, NULL, NULL);
         return;
     }
     char result[128];
@@ -102,7 +102,7 @@ static void on_worker_event(void *user_data, const pinfold_recipe_event_t *event
                           counts.lines, counts.words, counts.bytes);
     /* Refused if the task was given to another meanwhile; then that one's result counts. */
     pinfold_worker_complete_async(worker->client, event->recipe, event->task, result,
-                                  (size_t)length, NULL, NULL, NULL);
+                                  (size_t)length, event->token, NULL, NULL, NULL);
 }
 
 static void on_master_event(void *user_data, const pinfold_recipe_event_t *event)
@@ -126,8 +126,9 @@ static uint64_t start_master(pinfold_client_t *client, const char *root, const c
                              const pinfold_listener_t *listener)
 {
     pinfold_reply_t *reply;
-    check(pinfold_master_start(client, root, id, MAX_ATTEMPTS, listener, PINFOLD_FOREVER,
-                               &reply));
+    check(pinfold_master_start(client, root, id, MAX_ATTEMPTS,
+                               PINFOLD_ASSIGNMENT_STRATEGY_LEAST_LOADED, 0, 0, listener,
+                               PINFOLD_FOREVER, &reply));
     uint64_t recipe = pinfold_reply_recipe(reply);
     pinfold_reply_free(reply);
     return recipe;
@@ -202,8 +203,8 @@ int main(int argc, char **argv)
     pinfold_client_t *client = connect_to(hosts);
     pinfold_reply_t *submitted[TASKS];
     for (int i = 0; i < TASKS; i++)
-        check(pinfold_queue_submit(client, "/app", TEXTS[i], strlen(TEXTS[i]), PINFOLD_FOREVER,
-                                   &submitted[i]));
+        check(pinfold_queue_submit(client, "/app", TEXTS[i], strlen(TEXTS[i]), NULL,
+                                   PINFOLD_FOREVER, &submitted[i]));
     for (int i = 0; i < TASKS; i++)
         print_result(client, i + 1, submitted[i]);
     printf("done: %d tasks, 2 workers, 1 master\n", TASKS);

@@ -11,11 +11,17 @@ export type DataLike = string | Uint8Array;
 const INT32_MIN = -0x8000_0000;
 const INT32_MAX = 0x7fff_ffff;
 const UINT32_MAX = 0xffff_ffff;
+const SAFE = Number.MAX_SAFE_INTEGER;
 const EMPTY = Buffer.alloc(0);
 
 /** @internal */
 export function invalid(message: string): PinfoldError {
   return new PinfoldError("INVALID_ARGUMENT", message);
+}
+
+/** @internal What a call rejects with whose time limit has passed. */
+export function late(message: string): PinfoldError {
+  return new PinfoldError("TIMEOUT", message);
 }
 
 function describe(value: unknown): string {
@@ -65,9 +71,16 @@ export function uint32(name: string, value: unknown): number {
   return integer(name, value, 0, UINT32_MAX);
 }
 
+/** @internal A signed 64-bit number: a BigInt, or a number that is exact. */
+export function int64(name: string, value: unknown): bigint {
+  const whole = typeof value === "bigint" ? value : BigInt(integer(name, value, -SAFE, SAFE));
+  if (BigInt.asIntN(64, whole) === whole) return whole;
+  throw invalid(`${name} must be from -2^63 to 2^63 - 1, not ${whole}`);
+}
+
 /** @internal A time to live; the native module knows its range. */
 export function ttl(name: string, value: unknown): number {
-  return integer(name, value, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  return integer(name, value, -SAFE, SAFE);
 }
 
 function integer(name: string, value: unknown, min: number, max: number): number {
@@ -114,6 +127,24 @@ export function options<T extends object>(name: string, value: T | undefined): P
 export function list(name: string, value: unknown): readonly unknown[] {
   if (!Array.isArray(value)) throw invalid(`${name} must be an array, not ${describe(value)}`);
   return value;
+}
+
+/** @internal A list of texts; left out means empty. */
+export function texts(name: string, value: unknown): string[] {
+  return value === undefined ? [] : list(name, value).map((one, at) => text(`${name}[${at}]`, one));
+}
+
+/** @internal A finite number. */
+export function real(name: string, value: unknown): number {
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw invalid(`${name} must be a finite number, not ${describe(value)}`);
+}
+
+/** @internal A value as JSON, in UTF-8. */
+export function json(name: string, value: unknown): Buffer {
+  const written = JSON.stringify(value) as string | undefined;
+  if (written === undefined) throw invalid(`${name} has no form in JSON: ${describe(value)}`);
+  return Buffer.from(written);
 }
 
 /** @internal An access control list, as the native module takes it. */

@@ -105,6 +105,29 @@ export class Inbox {
     });
   }
 
+  /**
+   * The promise of a recipe's operation. When `signal` aborts, the operation is given up and the
+   * promise rejects with CANCELLED.
+   */
+  recipe<T>(
+    name: string,
+    args: () => unknown[],
+    decode: (value: NativeValue, ticket: number) => T,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    let ticket = 0;
+    const giveUp = (): void => void (ticket && this.#native.cancel(ticket));
+    const called = this.call((native) => {
+      if (signal?.aborted) throw new PinfoldError("CANCELLED", "aborted before it was submitted");
+      const submitted = native.recipe(name, args());
+      if (typeof submitted === "number") ticket = submitted;
+      return submitted;
+    }, decode);
+    if (!signal || !ticket) return called;
+    signal.addEventListener("abort", giveUp, { once: true });
+    return called.finally(() => signal.removeEventListener("abort", giveUp));
+  }
+
   /** Sends a recipe's events to `sink`: called while its handle's reply is decoded. */
   attach(recipe: number, sink: RecipeSink): void {
     this.#recipes.set(recipe, sink);
@@ -185,6 +208,7 @@ export class Inbox {
       attempt: item[6] as number,
       token: item[7] as bigint,
       reason: item[8] as string,
+      path: item[9] as string,
     };
     if (event.kind === "ended") this.#recipes.delete(recipe);
     queueMicrotask(() => sink.event(event));

@@ -3,6 +3,7 @@ import type { Client } from "./client";
 import type { Inbox } from "./inbox";
 import { Recipe } from "./recipe";
 import * as record from "./record";
+import type { AssignmentStrategy } from "./vocabulary";
 
 /** Options of `Master.start`. */
 export interface MasterOptions {
@@ -10,6 +11,12 @@ export interface MasterOptions {
   readonly id: string;
   /** Attempts before a task is given up. Default: 3. */
   readonly maxAttempts?: number | undefined;
+  /** Which worker gets a task. Default: the one with the most room for its capacity. */
+  readonly strategy?: AssignmentStrategy | undefined;
+  /** Results are removed when they are so old, milliseconds. Default: never. */
+  readonly keepResultsMs?: number | undefined;
+  /** Dead letters are removed when they are so old, milliseconds. Default: never. */
+  readonly keepDeadMs?: number | undefined;
 }
 
 /**
@@ -33,14 +40,19 @@ export class Master extends Recipe {
   /** Stands as a candidate under `root`; resolves when it is registered, elected or not. */
   static start(client: Client, root: string, options: MasterOptions): Promise<Master> {
     const { inbox } = client;
-    return inbox.call(
-      (to) => {
-        const { id, maxAttempts = 3 } = argument.options("options", options);
-        return to.masterStart(
+    return inbox.recipe(
+      "master_start",
+      () => {
+        const given = argument.options("options", options);
+        const { id, maxAttempts = 3, strategy, keepResultsMs = 0, keepDeadMs = 0 } = given;
+        return [
           argument.text("root", root),
           argument.text("id", id),
           argument.uint32("maxAttempts", maxAttempts),
-        );
+          strategy,
+          argument.int64("keepResultsMs", keepResultsMs),
+          argument.int64("keepDeadMs", keepDeadMs),
+        ];
       },
       (value) => {
         const master = new Master(inbox, value[1] as number, options.id);
@@ -52,7 +64,7 @@ export class Master extends Recipe {
 
   /** Resigns and ends. */
   stop(): Promise<void> {
-    return this.#inbox.call((to) => to.masterStop(this.#recipe), record.done);
+    return this.#inbox.recipe("master_stop", () => [this.#recipe], record.done);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

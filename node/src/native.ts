@@ -44,13 +44,12 @@ export const enum ValueKind {
   Children = 5,
   Acl = 6,
   Multi = 7,
-  Leadership = 8,
-  Leader = 9,
+  Record = 8,
+  Records = 9,
   Task = 10,
-  TaskResult = 11,
-  Counts = 12,
-  Claim = 13,
-  Recipe = 14,
+  Recipe = 11,
+  Number = 12,
+  Truth = 13,
   MultiRead = 15,
   Paths = 16,
   Count = 17,
@@ -67,7 +66,7 @@ export const enum ItemKind {
   Watch = 2,
   /** state */
   State = 3,
-  /** recipe, event kind, task, worker, payload, attempt, token, reason */
+  /** recipe, event kind, task, worker, payload, attempt, token, reason, path */
   Recipe = 4,
   Closed = 5,
 }
@@ -117,22 +116,10 @@ export interface NativeClient {
   removeAllWatches(path: string, watchType: number): Submitted;
   checkWatches(path: string, watchType: number): Submitted;
 
-  electionCampaign(path: string, data: Buffer): Submitted;
-  electionResign(recipe: number): Submitted;
-  electionLeader(path: string): Submitted;
-  queueSubmit(root: string, payload: Buffer): Submitted;
-  queueResult(root: string, task: string): Submitted;
-  queueCounts(root: string): Submitted;
-  queueClaim(root: string, worker: string): Submitted;
-  claimComplete(recipe: number, result: Buffer): Submitted;
-  claimFail(recipe: number, reason: string): Submitted;
-  claimRelease(recipe: number): Submitted;
-  masterStart(root: string, id: string, maxAttempts: number): Submitted;
-  masterStop(recipe: number): Submitted;
-  workerStart(root: string, id: string, capacity: number, abilities: string[]): Submitted;
-  workerComplete(recipe: number, task: string, result: Buffer): Submitted;
-  workerFail(recipe: number, task: string, reason: string): Submitted;
-  workerStop(recipe: number): Submitted;
+  /** The operation `name` of a recipe; undefined stands for an argument's default. */
+  recipe(name: string, args: unknown[]): Submitted;
+  /** Gives an operation of a recipe up; whether there was one under way. */
+  cancel(ticket: number): boolean;
 }
 
 type Text = string | null;

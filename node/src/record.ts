@@ -15,9 +15,12 @@ import type {
   Children,
   Created,
   Data,
+  DeadLetter,
   Identity,
   Leader,
+  Member,
   QueueCounts,
+  QueueMetrics,
   Stat,
   TaskResult,
 } from "./vocabulary";
@@ -100,6 +103,27 @@ export function count(value: NativeValue): number {
   return value[1] as number;
 }
 
+/** @internal A 64-bit number. */
+export function number(value: NativeValue): bigint {
+  return value[1] as bigint;
+}
+
+/** @internal */
+export function truth(value: NativeValue): boolean {
+  return value[1] as boolean;
+}
+
+/** @internal */
+export function members(value: NativeValue): Member[] {
+  const rows = value[1] as [number, string, Buffer, number, bigint][];
+  return rows.map(([, id, data, capacity, token]) => ({ id, data, capacity, token }));
+}
+
+/** @internal */
+export function cached(value: NativeValue): Data | null {
+  return value[1] === null ? null : data(value);
+}
+
 /** @internal */
 export function identities(value: NativeValue): Identity[] {
   return (value[1] as [string, string][]).map(([scheme, user]) => ({ scheme, user }));
@@ -130,6 +154,41 @@ export function taskResult(value: NativeValue): TaskResult {
 export function counts(value: NativeValue): QueueCounts {
   const [, waiting, assigned, finished, dead, workers] = value as number[];
   return { waiting, assigned, done: finished, dead, workers, master: value[6] } as QueueCounts;
+}
+
+/** @internal */
+export function metrics(value: NativeValue): QueueMetrics {
+  const figures = METRICS.map((name, at) => [name, value[at + 1]]);
+  return Object.fromEntries(figures) as unknown as QueueMetrics;
+}
+
+/** In the order of the record `queue_metrics`. */
+const METRICS: readonly (keyof QueueMetrics)[] = [
+  "waiting",
+  "assigned",
+  "done",
+  "dead",
+  "workers",
+  "isPaused",
+  "oldestWaitingMs",
+  "waitedCount",
+  "waitedMeanMs",
+  "waitedMedianMs",
+  "waitedP95Ms",
+  "waitedMaxMs",
+  "workedCount",
+  "workedMeanMs",
+  "workedMedianMs",
+  "workedP95Ms",
+  "workedMaxMs",
+];
+
+/** @internal */
+export function deadLetters(value: NativeValue): DeadLetter[] {
+  return (value[1] as unknown[][]).map(
+    ([, task, attempt, worker, cause, reason, endedMs, payload]) =>
+      ({ task, attempt, worker, cause, reason, endedMs, payload }) as DeadLetter,
+  );
 }
 
 function statOf(fields: NativeStat): Stat {

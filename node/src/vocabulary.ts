@@ -85,8 +85,8 @@ export const ErrorCode = {
   /** Too many requests are waiting for an answer; drain some, then call again. */
   IN_FLIGHT_FULL: -1001,
   /**
-   * The process has forked since the client was made; a session cannot be shared. Make a new
-   * client in the child.
+   * The process has forked since the client was made; a session cannot be shared. Make a new client
+   * in the child.
    */
   FORKED: -1002,
   /** An argument has a wrong type, range or encoding. */
@@ -110,6 +110,8 @@ export const ErrorCode = {
   TASK_FAILED: -1010,
   /** The call would wait for the callback that it is made in. */
   WOULD_DEADLOCK: -1011,
+  /** The operation was cancelled by its caller; what it had begun to acquire is given back. */
+  CANCELLED: -1012,
 } as const;
 
 /** Name of an error code. */
@@ -214,6 +216,110 @@ export const WATCH_TYPE_NAMES: Record<number, WatchType> = {
   3: "any",
   4: "persistent",
   5: "persistent_recursive",
+};
+
+/** What a read-write lock is wanted for. */
+export const LockMode = {
+  /** To have it together with other readers. */
+  READ: "read",
+  /** To have it alone. */
+  WRITE: "write",
+} as const;
+
+/** What a read-write lock is wanted for. */
+export type LockMode = (typeof LockMode)[keyof typeof LockMode];
+
+/** @internal Numbers of the native module. */
+export const LOCK_MODE_VALUES: Record<LockMode, number> = {
+  read: 1,
+  write: 2,
+};
+
+/** @internal Names by the numbers of the native module. */
+export const LOCK_MODE_NAMES: Record<number, LockMode> = {
+  1: "read",
+  2: "write",
+};
+
+/** How the znodes of a lock are named. */
+export const LockLayout = {
+  /** Pinfold's own way. */
+  PINFOLD: "pinfold",
+  /** That of Curator's InterProcessMutex and its read-write lock. */
+  CURATOR: "curator",
+  /** That of kazoo's Lock, ReadLock and WriteLock. */
+  KAZOO: "kazoo",
+} as const;
+
+/** How the znodes of a lock are named. */
+export type LockLayout = (typeof LockLayout)[keyof typeof LockLayout];
+
+/** @internal Numbers of the native module. */
+export const LOCK_LAYOUT_VALUES: Record<LockLayout, number> = {
+  pinfold: 0,
+  curator: 1,
+  kazoo: 2,
+};
+
+/** @internal Names by the numbers of the native module. */
+export const LOCK_LAYOUT_NAMES: Record<number, LockLayout> = {
+  0: "pinfold",
+  1: "curator",
+  2: "kazoo",
+};
+
+/** How the znodes of an election are named. */
+export const ElectionLayout = {
+  /** Pinfold's own way. */
+  PINFOLD: "pinfold",
+  /** That of Curator's LeaderLatch. */
+  CURATOR_LATCH: "curator_latch",
+  /** That of Curator's LeaderSelector. */
+  CURATOR_SELECTOR: "curator_selector",
+  /** That of kazoo's Election. */
+  KAZOO: "kazoo",
+} as const;
+
+/** How the znodes of an election are named. */
+export type ElectionLayout = (typeof ElectionLayout)[keyof typeof ElectionLayout];
+
+/** @internal Numbers of the native module. */
+export const ELECTION_LAYOUT_VALUES: Record<ElectionLayout, number> = {
+  pinfold: 0,
+  curator_latch: 1,
+  curator_selector: 2,
+  kazoo: 3,
+};
+
+/** @internal Names by the numbers of the native module. */
+export const ELECTION_LAYOUT_NAMES: Record<number, ElectionLayout> = {
+  0: "pinfold",
+  1: "curator_latch",
+  2: "curator_selector",
+  3: "kazoo",
+};
+
+/** Which worker a master gives a task to. */
+export const AssignmentStrategy = {
+  /** The one with the most room for its capacity. */
+  LEAST_LOADED: "least_loaded",
+  /** One after another. */
+  ROUND_ROBIN: "round_robin",
+} as const;
+
+/** Which worker a master gives a task to. */
+export type AssignmentStrategy = (typeof AssignmentStrategy)[keyof typeof AssignmentStrategy];
+
+/** @internal Numbers of the native module. */
+export const ASSIGNMENT_STRATEGY_VALUES: Record<AssignmentStrategy, number> = {
+  least_loaded: 0,
+  round_robin: 1,
+};
+
+/** @internal Names by the numbers of the native module. */
+export const ASSIGNMENT_STRATEGY_NAMES: Record<number, AssignmentStrategy> = {
+  0: "least_loaded",
+  1: "round_robin",
 };
 
 /** How far a server's certificate is looked at. */
@@ -360,6 +466,10 @@ export const OUTCOME_NAMES: Record<number, Outcome> = {
 export const RecipeEventKind = {
   /** This candidate leads no longer; stop at once. */
   LEADERSHIP_LOST: "leadership_lost",
+  /** What was held, a lock or a lease, is no longer; stop at once. */
+  LOST: "lost",
+  /** `payload` is what the leader says of itself, `token` its fencing token; 0 for no leader. */
+  LEADER_CHANGED: "leader_changed",
   /** This master leads; `token` is its fencing token. */
   MASTER_ELECTED: "master_elected",
   /** This master leads no longer. */
@@ -376,6 +486,8 @@ export const RecipeEventKind = {
   TASK_COMPLETED: "task_completed",
   /** A task was given up. */
   TASK_DEAD: "task_dead",
+  /** A task's worker wrote how far it is: `payload`. */
+  TASK_PROGRESS: "task_progress",
   /** A task for this worker: handle it, then complete or fail it. */
   ASSIGNED: "assigned",
   /** The task is no longer this worker's; drop the work. */
@@ -384,6 +496,20 @@ export const RecipeEventKind = {
   SESSION_LOST: "session_lost",
   /** The recipe goes on in a new session. */
   SESSION_RENEWED: "session_renewed",
+  /** `worker` is in the group; `attempt` is its capacity. */
+  MEMBER_JOINED: "member_joined",
+  /** Likewise; its data have changed. */
+  MEMBER_UPDATED: "member_updated",
+  /** `worker` is in the group no longer. */
+  MEMBER_LEFT: "member_left",
+  /** A znode is there; `token` is its mzxid. */
+  NODE_ADDED: "node_added",
+  /** Likewise; its data have been set. */
+  NODE_CHANGED: "node_changed",
+  /** A znode is gone. */
+  NODE_REMOVED: "node_removed",
+  /** All that was there at the beginning has been told. */
+  INITIALIZED: "initialized",
   /** The recipe has ended; the last event of its handle. */
   ENDED: "ended",
 } as const;
@@ -394,6 +520,8 @@ export type RecipeEventKind = (typeof RecipeEventKind)[keyof typeof RecipeEventK
 /** @internal Numbers of the native module. */
 export const RECIPE_EVENT_KIND_VALUES: Record<RecipeEventKind, number> = {
   leadership_lost: 1,
+  lost: 2,
+  leader_changed: 3,
   master_elected: 10,
   master_deposed: 11,
   worker_joined: 12,
@@ -402,16 +530,26 @@ export const RECIPE_EVENT_KIND_VALUES: Record<RecipeEventKind, number> = {
   task_reassigned: 15,
   task_completed: 16,
   task_dead: 17,
+  task_progress: 18,
   assigned: 20,
   revoked: 21,
   session_lost: 22,
   session_renewed: 23,
+  member_joined: 40,
+  member_updated: 41,
+  member_left: 42,
+  node_added: 50,
+  node_changed: 51,
+  node_removed: 52,
+  initialized: 60,
   ended: 30,
 };
 
 /** @internal Names by the numbers of the native module. */
 export const RECIPE_EVENT_KIND_NAMES: Record<number, RecipeEventKind> = {
   1: "leadership_lost",
+  2: "lost",
+  3: "leader_changed",
   10: "master_elected",
   11: "master_deposed",
   12: "worker_joined",
@@ -420,10 +558,18 @@ export const RECIPE_EVENT_KIND_NAMES: Record<number, RecipeEventKind> = {
   15: "task_reassigned",
   16: "task_completed",
   17: "task_dead",
+  18: "task_progress",
   20: "assigned",
   21: "revoked",
   22: "session_lost",
   23: "session_renewed",
+  40: "member_joined",
+  41: "member_updated",
+  42: "member_left",
+  50: "node_added",
+  51: "node_changed",
+  52: "node_removed",
+  60: "initialized",
   30: "ended",
 };
 
@@ -448,8 +594,7 @@ export interface ClientOptions {
    */
   tlsCaFile?: string | null | undefined;
   /**
-   * The client's own certificate, PEM, or PKCS12 or JKS with its key; null for none. Default:
-   * null.
+   * The client's own certificate, PEM, or PKCS12 or JKS with its key; null for none. Default: null.
    */
   tlsCertFile?: string | null | undefined;
   /** The client's key in PEM; null where tls_cert_file has it. Default: null. */
@@ -457,8 +602,8 @@ export interface ClientOptions {
   /** Password of the stores and of an encrypted key. Default: null. */
   tlsStorePassword?: string | null | undefined;
   /**
-   * How far a server's certificate is looked at; null for full, or for no TLS where no other
-   * option asks for it. Default: null.
+   * How far a server's certificate is looked at; null for full, or for no TLS where no other option
+   * asks for it. Default: null.
    */
   tlsVerify?: TlsVerify | null | undefined;
   /** Name to look for in a server's certificate; null for its host name. Default: null. */
@@ -508,6 +653,43 @@ export const SERVER_DEFAULTS = {
   tickTimeMs: 2000,
   properties: null,
 };
+
+/**
+ * How a task is to be handled. Deadlines are enforced by a leading master; without one they do not
+ * run.
+ */
+export interface SubmitOptions {
+  /** How often it is tried before it is given up; 0 for what the master says. Default: 0. */
+  readonly maxAttempts?: number | undefined;
+  /** The wait after the first failed attempt. Default: 1000. */
+  readonly initialBackoffMs?: bigint | number | undefined;
+  /** By how much each wait is longer than the one before; at least 1. Default: 2. */
+  readonly backoffFactor?: number | undefined;
+  /** No wait between attempts is longer. Default: 60000. */
+  readonly maxBackoffMs?: bigint | number | undefined;
+  /** Not to be given to anybody for so long. Default: 0. */
+  readonly delayMs?: bigint | number | undefined;
+  /** Not to be given to anybody before, milliseconds since 1970. Default: 0. */
+  readonly notBeforeMs?: bigint | number | undefined;
+  /** Higher first; tasks of the same priority by age. Default: 0. */
+  readonly priority?: number | undefined;
+  /** Only a worker with all of these gets it. Default: none. */
+  readonly needs?: readonly string[] | undefined;
+  /**
+   * Idempotence key: while a task that was submitted with it is there, waiting, assigned, done or
+   * dead, submitting gives that task. Empty for none. Default: none.
+   */
+  readonly key?: string | undefined;
+  /** Given up when nobody took it for so long after it was due; 0 for never. Default: 0. */
+  readonly scheduleToStartMs?: bigint | number | undefined;
+  /** Taken back, with the attempt counted, when it is not done within; 0 for never. Default: 0. */
+  readonly startToCloseMs?: bigint | number | undefined;
+  /**
+   * Taken back, with the attempt counted, when its worker writes no progress for so long; 0 for
+   * never. Default: 0.
+   */
+  readonly heartbeatMs?: bigint | number | undefined;
+}
 
 /** What the server keeps about a znode. */
 export interface Stat {
@@ -594,6 +776,30 @@ export interface WatchEvent {
   readonly zxid: bigint;
 }
 
+/** One that has something, or waits for it. */
+export interface Participant {
+  /** What it said of itself. */
+  readonly data: Buffer;
+  /** Its fencing token, once it holds. */
+  readonly token: bigint;
+  /** Its znode. */
+  readonly path: string;
+  /** Whether it has it; the others wait, in this order. */
+  readonly holds: boolean;
+}
+
+/** One of a group. */
+export interface Member {
+  /** Its name, unique in the group. */
+  readonly id: string;
+  /** What it says of itself. */
+  readonly data: Buffer;
+  /** How much it can take, compared with the others. */
+  readonly capacity: number;
+  /** Its fencing token. */
+  readonly token: bigint;
+}
+
 /** Who leads. */
 export interface Leader {
   /** What the leader said of itself. */
@@ -630,6 +836,62 @@ export interface QueueCounts {
   readonly master: Buffer | null;
 }
 
+/** How a queue is doing; latencies are those of the last tasks whose results are kept. */
+export interface QueueMetrics {
+  /** Not given to a worker. */
+  readonly waiting: bigint;
+  /** With a worker. */
+  readonly assigned: bigint;
+  /** With a committed result. */
+  readonly done: bigint;
+  /** Given up. */
+  readonly dead: bigint;
+  /** Workers that are alive. */
+  readonly workers: bigint;
+  /** Whether nothing is given out. */
+  readonly isPaused: boolean;
+  /** Age of the oldest waiting task; -1 for none. */
+  readonly oldestWaitingMs: bigint;
+  /** Tasks whose time from submission to beginning is known. */
+  readonly waitedCount: bigint;
+  /** The average of it. */
+  readonly waitedMeanMs: bigint;
+  /** Half of them took no longer. */
+  readonly waitedMedianMs: bigint;
+  /** 95 of 100 took no longer. */
+  readonly waitedP95Ms: bigint;
+  /** None took longer. */
+  readonly waitedMaxMs: bigint;
+  /** Tasks whose time from beginning to result is known. */
+  readonly workedCount: bigint;
+  /** The average of it. */
+  readonly workedMeanMs: bigint;
+  /** Half of them took no longer. */
+  readonly workedMedianMs: bigint;
+  /** 95 of 100 took no longer. */
+  readonly workedP95Ms: bigint;
+  /** None took longer. */
+  readonly workedMaxMs: bigint;
+}
+
+/** A task that was given up. */
+export interface DeadLetter {
+  /** The task's id. */
+  readonly task: string;
+  /** Its last attempt; 0 when it was never a task. */
+  readonly attempt: number;
+  /** Who had it; empty when nobody did. */
+  readonly worker: string;
+  /** failed, vanished, deadline, cancelled or unreadable. */
+  readonly cause: string;
+  /** Why, in words. */
+  readonly reason: string;
+  /** When, milliseconds since 1970; 0 when not known. */
+  readonly endedMs: bigint;
+  /** What was submitted. */
+  readonly payload: Buffer;
+}
+
 /** One event of a running recipe; fields that do not apply are empty, null or 0. */
 export interface RecipeEvent {
   readonly kind: RecipeEventKind;
@@ -645,6 +907,8 @@ export interface RecipeEvent {
   readonly token: bigint;
   /** Why, for losses, dead tasks and a failed end. */
   readonly reason: string;
+  /** The znode, for those of a cache. */
+  readonly path: string;
 }
 
 /** @internal Every operation, with its arguments in call order. */
@@ -668,20 +932,78 @@ export const OPERATIONS: Record<string, readonly string[]> = {
   remove_watches: ["watch"],
   remove_all_watches: ["path", "watch_type"],
   check_watches: ["path", "watch_type"],
-  election_campaign: ["path", "data"],
+  election_campaign: ["path", "data", "layout"],
   election_resign: ["recipe"],
-  election_leader: ["path"],
-  queue_submit: ["root", "payload"],
+  election_leader: ["path", "layout"],
+  election_candidates: ["path", "layout"],
+  election_observe: ["path", "layout"],
+  election_ignore: ["recipe"],
+  lock_acquire: ["path", "data", "layout", "wait_ms"],
+  lock_participants: ["path", "layout"],
+  read_write_lock_acquire: ["path", "mode", "data", "layout", "wait_ms"],
+  read_write_lock_participants: ["path", "layout"],
+  semaphore_acquire: ["path", "permits", "data", "wait_ms"],
+  semaphore_participants: ["path", "permits"],
+  hold_write: ["recipe", "ops"],
+  hold_release: ["recipe"],
+  barrier_set: ["path"],
+  barrier_remove: ["path"],
+  barrier_is_set: ["path"],
+  barrier_wait: ["path"],
+  double_barrier_enter: ["path", "members"],
+  double_barrier_leave: ["recipe"],
+  counter_get: ["path"],
+  counter_add: ["path", "addend"],
+  counter_set: ["path", "number"],
+  counter_compare_and_set: ["path", "expected", "number"],
+  group_join: ["path", "id", "data", "capacity"],
+  group_update: ["recipe", "data"],
+  group_leave: ["recipe"],
+  group_members: ["path"],
+  group_watch: ["path"],
+  group_ignore: ["recipe"],
+  cache_start: ["path", "max_depth"],
+  cache_get: ["recipe", "path"],
+  cache_children: ["recipe", "path"],
+  cache_stop: ["recipe"],
+  queue_submit: [
+    "root", "payload", "max_attempts", "initial_backoff_ms", "backoff_factor", "max_backoff_ms",
+    "delay_ms", "not_before_ms", "priority", "needs", "key", "schedule_to_start_ms",
+    "start_to_close_ms", "heartbeat_ms",
+  ],
+  queue_submit_many: [
+    "root", "payloads", "max_attempts", "initial_backoff_ms", "backoff_factor", "max_backoff_ms",
+    "delay_ms", "not_before_ms", "priority", "needs", "key", "schedule_to_start_ms",
+    "start_to_close_ms", "heartbeat_ms",
+  ],
   queue_result: ["root", "task"],
+  queue_results: ["root"],
+  queue_ignore: ["recipe"],
   queue_counts: ["root"],
-  queue_claim: ["root", "worker"],
+  queue_cancel: ["root", "task", "reason"],
+  queue_progress: ["root", "task"],
+  queue_dead_letters: ["root", "after", "limit"],
+  queue_replay: ["root", "task"],
+  queue_forget: ["root", "task"],
+  queue_forget_results: ["root", "age_ms"],
+  queue_forget_dead: ["root", "age_ms"],
+  queue_pause: ["root"],
+  queue_resume: ["root"],
+  queue_is_paused: ["root"],
+  queue_drain: ["root"],
+  queue_metrics: ["root"],
+  queue_claim: ["root", "worker", "abilities"],
   claim_complete: ["recipe", "result"],
-  claim_fail: ["recipe", "reason"],
+  claim_fail: ["recipe", "reason", "retryable"],
   claim_release: ["recipe"],
-  master_start: ["root", "id", "max_attempts"],
+  claim_progress: ["recipe", "data"],
+  master_start: ["root", "id", "max_attempts", "strategy", "keep_results_ms", "keep_dead_ms"],
   master_stop: ["recipe"],
   worker_start: ["root", "id", "capacity", "abilities"],
-  worker_complete: ["recipe", "task", "result"],
-  worker_fail: ["recipe", "task", "reason"],
+  worker_complete: ["recipe", "task", "result", "token"],
+  worker_fail: ["recipe", "task", "reason", "token", "retryable"],
+  worker_release: ["recipe", "task", "token"],
+  worker_progress: ["recipe", "task", "data", "token"],
+  worker_drain: ["recipe"],
   worker_stop: ["recipe"],
 };

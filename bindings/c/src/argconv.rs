@@ -6,7 +6,8 @@
 //! length of the call. Everything lent is copied before the call returns.
 
 use crate::failure::Failure;
-use crate::kinds::{pinfold_acl_t, pinfold_destroy_fn};
+use crate::kinds::{pinfold_acl_t, pinfold_bytes_t, pinfold_destroy_fn};
+use crate::options::pinfold_submit_options_t;
 use bytes::Bytes;
 use pinfold_glue::Acl;
 use std::ffi::{CStr, c_char, c_void};
@@ -80,6 +81,20 @@ impl CTexts {
     }
 }
 
+/// `const pinfold_bytes_t *`: pieces of data lent for the length of the call; their count is the
+/// next argument.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct CPayloads(*const pinfold_bytes_t);
+
+impl CPayloads {
+    /// Copies; NULL with count 0 is an empty list.
+    pub(crate) fn copied(self, count: usize, name: &str) -> Result<Vec<Bytes>, Failure> {
+        let pieces = items(self.0, count, name)?;
+        pieces.iter().map(|piece| CBytes(piece.data).copied(piece.length, name)).collect()
+    }
+}
+
 /// `const pinfold_acl_t *`: ACL entries lent for the length of the call; their count is the next
 /// argument.
 #[repr(transparent)]
@@ -135,6 +150,13 @@ unsafe impl Extensible for crate::kinds::pinfold_client_options_t {
 
 // Safety: repr(C), size first, only numbers and pointers.
 unsafe impl Extensible for crate::kinds::pinfold_server_options_t {
+    fn defaults() -> Self {
+        Self::default()
+    }
+}
+
+// Safety: repr(C), size first, only numbers and pointers.
+unsafe impl Extensible for pinfold_submit_options_t {
     fn defaults() -> Self {
         Self::default()
     }
@@ -233,6 +255,30 @@ pub struct CServerOptions(*const crate::kinds::pinfold_server_options_t);
 impl CServerOptions {
     /// A copy of what the caller's header knew, defaults for the rest; NULL is all defaults.
     pub(crate) fn read(self) -> Result<crate::kinds::pinfold_server_options_t, Failure> {
+        Ok(sized(self.0)?.unwrap_or_default())
+    }
+}
+
+/// `pinfold_submit_options_t *` to be filled.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct CSubmitOptionsOut(*mut pinfold_submit_options_t);
+
+impl CSubmitOptionsOut {
+    /// Fills as much as the caller's header knows.
+    pub(crate) fn fill(self, size: usize) -> Result<(), Failure> {
+        fill_sized(self.0, size)
+    }
+}
+
+/// `const pinfold_submit_options_t *`, lent for the length of the call.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct CSubmitOptions(*const pinfold_submit_options_t);
+
+impl CSubmitOptions {
+    /// A copy of what the caller's header knew, defaults for the rest; NULL is all defaults.
+    pub(crate) fn read(self) -> Result<pinfold_submit_options_t, Failure> {
         Ok(sized(self.0)?.unwrap_or_default())
     }
 }

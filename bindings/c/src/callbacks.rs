@@ -77,7 +77,7 @@ impl Listener {
     pub(crate) fn call(&self, recipe: u64, event: &RecipeEvent) {
         let Some(callback) = self.callback else { return };
         let (task, worker) = (c_string(&event.task), c_string(&event.worker));
-        let reason = c_string(&event.reason);
+        let (reason, path) = (c_string(&event.reason), c_string(&event.path));
         let event = pinfold_recipe_event_t {
             size: size_of::<pinfold_recipe_event_t>(),
             recipe,
@@ -89,6 +89,7 @@ impl Listener {
             attempt: event.attempt,
             token: event.token,
             reason: reason.as_ptr(),
+            path: path.as_ptr(),
         };
         callback(self.user_data.pointer(), &event);
     }

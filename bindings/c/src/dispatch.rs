@@ -268,9 +268,12 @@ pub(crate) fn call(
         let op = op()?;
         ticket = client.arm(None, armed)?;
         let timeout = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
+        let is_recipe = matches!(op, Op::Recipe(_));
         let result = client.glue.call_as(ticket, op, timeout).map_err(Failure::from);
-        // An operation whose time limit passed goes on, and its answer comes by the inbox.
-        let goes_on = matches!(&result, Err(failure) if failure.code == crate::failure::TIMEOUT);
+        // An operation of the session goes on after its time limit, and its answer comes by the
+        // inbox; one of a recipe is cancelled.
+        let goes_on = matches!(&result, Err(failure) if failure.code == crate::failure::TIMEOUT)
+            && !is_recipe;
         if !goes_on {
             client.settle(ticket, result.is_ok());
         }
@@ -283,6 +286,28 @@ pub(crate) fn call(
     let status = reply.status();
     hand_out(reply, target);
     status
+}
+
+/// Gives an operation of a recipe up that was submitted by its asynchronous form, by the ticket
+/// that `pinfold_last_ticket` told: it completes with `PINFOLD_ERR_CANCELLED`, and what it had
+/// begun to acquire is given back. Operations of the session cannot be taken back.
+///
+/// Errors: `PINFOLD_ERR_INVALID_ARGUMENT` if no such operation is under way.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_client_cancel(
+    client: *mut pinfold_client_t,
+    ticket: u64,
+) -> pinfold_status_t {
+    guard(|| {
+        let client = registry::get::<Client>(client)?;
+        match client.glue.cancel(ticket) {
+            true => Ok(()),
+            false => {
+                let text = format!("no operation of a recipe is under way as {ticket}");
+                Err(Failure::argument(text))
+            }
+        }
+    })
 }
 
 /// Ticket of the last operation that this thread submitted, by either form; 0 for none. It is the

@@ -184,6 +184,8 @@ pub struct pinfold_recipe_event_t {
     pub token: i64,
     /// Why, for losses, dead tasks and a failed end.
     pub reason: *const c_char,
+    /// The znode, for those of a cache.
+    pub path: *const c_char,
 }
 
 /// Where the tasks of a queue are.
@@ -202,6 +204,16 @@ pub struct pinfold_counts_t {
     pub workers: u32,
     /// 1 if there is a master; its id is the reply's data.
     pub has_master: u32,
+}
+
+/// A piece of data.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pinfold_bytes_t {
+    /// The first byte; NULL with length 0 is empty.
+    pub data: *const c_void,
+    /// Bytes of `data`.
+    pub length: usize,
 }
 
 /// Options of a client. Fill it by `pinfold_client_options_init`, then set what differs. Strings

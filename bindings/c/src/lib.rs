@@ -13,15 +13,21 @@
 #![allow(clippy::too_many_arguments, reason = "a C prototype has no default arguments")]
 
 pub mod argconv;
+pub mod barrier;
+pub mod cache;
 mod callbacks;
 pub mod client;
+pub mod counter;
 pub mod dispatch;
 pub mod election;
 pub mod failure;
+pub mod group;
 pub mod kinds;
+pub mod lock;
 pub mod master;
 pub mod multi;
 pub mod multi_read;
+pub mod options;
 pub mod queue;
 mod registry;
 pub mod reply;

@@ -20,6 +20,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Multi(Mutex<Vec<MultiOp>>);
 
 impl Multi {
+    /// Copies of the operations behind a handle.
+    pub(crate) fn copies(multi: *const pinfold_multi_t) -> Result<Vec<MultiOp>, Failure> {
+        Ok(registry::get::<Multi>(multi)?.copied())
+    }
+
     fn copied(&self) -> Vec<MultiOp> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -147,9 +152,7 @@ pub extern "C" fn pinfold_client_multi(
     reply: Option<&mut MaybeUninit<*mut pinfold_reply_t>>,
 ) -> pinfold_status_t {
     let armed = Armed::Nothing;
-    call(client, timeout_ms, reply, armed, || {
-        Ok(Op::Multi { ops: registry::get::<Multi>(multi)?.copied() })
-    })
+    call(client, timeout_ms, reply, armed, || Ok(Op::Multi { ops: Multi::copies(multi)? }))
 }
 
 /// Asynchronous form of `pinfold_client_multi`: returns at once, and the callback gets the reply. A
@@ -164,7 +167,5 @@ pub extern "C" fn pinfold_client_multi_async(
 ) -> pinfold_status_t {
     let completion = Completion::new(callback, user_data, destroy);
     let armed = Armed::Nothing;
-    submit(client, completion, armed, || {
-        Ok(Op::Multi { ops: registry::get::<Multi>(multi)?.copied() })
-    })
+    submit(client, completion, armed, || Ok(Op::Multi { ops: Multi::copies(multi)? }))
 }

@@ -3,6 +3,7 @@
 //! One type for every operation, read by functions, so that new operations and new fields change
 //! no layout. A function that asks for what the reply does not carry gets the empty answer.
 
+use crate::argconv::CText;
 use crate::failure::{Failure, INVALID_HANDLE, OK, c_string, caught, guard, remember};
 use crate::kinds::{
     pinfold_acl_t, pinfold_counts_t, pinfold_reply_t, pinfold_stat_t, pinfold_status_t,
@@ -10,10 +11,10 @@ use crate::kinds::{
 use crate::registry;
 use crate::result::PartResult;
 use bytes::Bytes;
-use pinfold_glue::{Acl, ClientInfo, Value};
+use pinfold_glue::{Acl, ClientInfo, Field, Record, Value};
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
-use std::ptr;
+use std::ptr::{self, without_provenance};
 use std::sync::Arc;
 
 /// What an operation answered, with C strings made.
@@ -37,6 +38,25 @@ pub(crate) struct Reply {
     worker: Option<CString>,
     attempt: u32,
     counts: Option<pinfold_counts_t>,
+    holds: bool,
+    number: i64,
+    cause: Option<CString>,
+    reason: Option<CString>,
+    figures: Vec<(&'static str, i64)>,
+    items: Items,
+}
+
+/// Replies inside a reply, by their handles, which go with it.
+#[derive(Default)]
+struct Items(Vec<usize>);
+
+impl Drop for Items {
+    fn drop(&mut self) {
+        for handle in self.0.drain(..) {
+            // Freed by its caller against the contract, it is gone already.
+            let _ = registry::remove::<Reply>(without_provenance(handle));
+        }
+    }
 }
 
 /// An ACL entry.
@@ -95,46 +115,67 @@ impl Reply {
 
     fn fill_from_recipe(&mut self, value: Value) {
         match value {
-            Value::Leadership { recipe, token } => {
-                self.recipe = recipe;
-                self.token = token;
-            }
-            Value::Leader(Some(leader)) => {
-                self.data = Some(leader.data);
-                self.token = leader.token;
-            }
+            Value::Number(number) => self.number = number,
+            Value::Bool(truth) => self.number = truth.into(),
             Value::Task(task) => self.task = Some(c_string(&task)),
-            Value::TaskResult { task, attempt, worker, result } => {
-                self.task = Some(c_string(&task));
-                self.attempt = attempt;
-                self.worker = Some(c_string(&worker));
-                self.data = Some(result);
-            }
-            Value::Counts(counts) => {
-                self.counts = Some(pinfold_counts_t {
-                    waiting: counts.waiting,
-                    assigned: counts.assigned,
-                    done: counts.done,
-                    dead: counts.dead,
-                    workers: counts.workers,
-                    has_master: counts.master.is_some().into(),
-                });
-                self.data = counts.master;
-            }
-            Value::Claim { recipe, task, payload, attempt } => {
-                self.recipe = recipe;
-                self.task = Some(c_string(&task));
-                self.data = Some(payload);
-                self.attempt = attempt;
-            }
             Value::Recipe(recipe) => self.recipe = recipe,
+            Value::Record(record) => self.fill_from_record(record),
+            Value::Records(records) => {
+                for record in records {
+                    let mut item = Reply { ticket: self.ticket, ..Reply::default() };
+                    item.fill_from_record(record);
+                    self.items.0.push(registry::insert(Arc::new(item)).addr());
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// A field of one name is read by the same function in every record.
+    fn fill_from_record(&mut self, record: Record) {
+        if record.get("master").is_some() {
+            self.counts = Some(counts(&record));
+        }
+        for (name, field) in record.into_fields() {
+            match (name, field) {
+                ("data" | "payload" | "result" | "master", Field::Bytes(data)) => {
+                    self.data = Some(data);
+                }
+                ("path", Field::Text(path)) => self.path = Some(c_string(&path)),
+                ("task", Field::Text(task)) => self.task = Some(c_string(&task)),
+                ("worker" | "id", Field::Text(worker)) => self.worker = Some(c_string(&worker)),
+                ("cause", Field::Text(cause)) => self.cause = Some(c_string(&cause)),
+                ("reason", Field::Text(reason)) => self.reason = Some(c_string(&reason)),
+                ("attempt", Field::Int(attempt)) => self.attempt = attempt,
+                ("token", Field::Long(token)) => self.token = token,
+                ("recipe", Field::Handle(recipe)) => self.recipe = recipe,
+                ("capacity", Field::Int(capacity)) => self.number = capacity.into(),
+                ("holds", Field::Bool(holds)) => self.holds = holds,
+                (name, Field::Long(number)) => self.figures.push((name, number)),
+                (name, Field::Bool(truth)) => self.figures.push((name, truth.into())),
+                _ => {}
+            }
         }
     }
 
     /// The status that the operation answered.
     pub(crate) fn status(&self) -> pinfold_status_t {
         self.failure.as_ref().map_or(OK, |failure| failure.code)
+    }
+}
+
+fn counts(record: &Record) -> pinfold_counts_t {
+    let number = |name: &str| match record.get(name) {
+        Some(Field::Int(number)) => *number,
+        _ => 0,
+    };
+    pinfold_counts_t {
+        waiting: number("waiting"),
+        assigned: number("assigned"),
+        done: number("done"),
+        dead: number("dead"),
+        workers: number("workers"),
+        has_master: matches!(record.get("master"), Some(Field::Bytes(_))).into(),
     }
 }
 
@@ -371,7 +412,8 @@ pub extern "C" fn pinfold_reply_task(reply: *const pinfold_reply_t) -> *const c_
     field(reply, ptr::null(), |reply| pointer(reply.task.as_ref()))
 }
 
-/// The worker that did the task; NULL for none. Valid as long as the reply.
+/// The worker that did the task, or the name of a member; NULL for none. Valid as long as the
+/// reply.
 #[unsafe(no_mangle)]
 pub extern "C" fn pinfold_reply_worker(reply: *const pinfold_reply_t) -> *const c_char {
     field(reply, ptr::null(), |reply| pointer(reply.worker.as_ref()))
@@ -381,6 +423,59 @@ pub extern "C" fn pinfold_reply_worker(reply: *const pinfold_reply_t) -> *const 
 #[unsafe(no_mangle)]
 pub extern "C" fn pinfold_reply_attempt(reply: *const pinfold_reply_t) -> u32 {
     field(reply, 0, |reply| reply.attempt)
+}
+
+/// 1 for one that has what others wait for; 0 for one that waits.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_holds(reply: *const pinfold_reply_t) -> i32 {
+    field(reply, 0, |reply| reply.holds.into())
+}
+
+/// A counter's number, a member's capacity, or 1 for what is so and 0 for what is not.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_number(reply: *const pinfold_reply_t) -> i64 {
+    field(reply, 0, |reply| reply.number)
+}
+
+/// Why a task was given up, in one word: failed, vanished, deadline, cancelled or unreadable; NULL
+/// for none. Valid as long as the reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_cause(reply: *const pinfold_reply_t) -> *const c_char {
+    field(reply, ptr::null(), |reply| pointer(reply.cause.as_ref()))
+}
+
+/// Why a task was given up, in words; NULL for none. Valid as long as the reply.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_reason(reply: *const pinfold_reply_t) -> *const c_char {
+    field(reply, ptr::null(), |reply| pointer(reply.reason.as_ref()))
+}
+
+/// A figure of a record by its name, such as `ended_ms` of a dead letter and `oldest_waiting_ms` of
+/// a queue's metrics; truth values are 0 or 1. -1 where there is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_figure(reply: *const pinfold_reply_t, name: CText) -> i64 {
+    field(reply, -1, |reply| {
+        let name = name.optional("name").ok().flatten().unwrap_or_default();
+        reply.figures.iter().find(|(known, _)| *known == name).map_or(-1, |(_, number)| *number)
+    })
+}
+
+/// Number of entries of a list: of those that have something or wait for it.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_item_count(reply: *const pinfold_reply_t) -> usize {
+    field(reply, 0, |reply| reply.items.0.len())
+}
+
+/// An entry of a list, to be read like a reply; NULL at and after `pinfold_reply_item_count`.
+/// Valid as long as the reply, and not to be freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn pinfold_reply_item(
+    reply: *const pinfold_reply_t,
+    index: usize,
+) -> *const pinfold_reply_t {
+    field(reply, ptr::null(), |reply| {
+        reply.items.0.get(index).map_or(ptr::null(), |handle| without_provenance(*handle))
+    })
 }
 
 /// Copies the counts of a queue to `counts` and returns 1; returns 0 and leaves it alone if the

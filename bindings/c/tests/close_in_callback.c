@@ -64,7 +64,7 @@ static void *wait_for_ever(void *user_data)
 {
     pinfold_client_t *waiting = user_data;
     pinfold_reply_t *reply;
-    EXPECT_STATUS(PINFOLD_ERR_CLOSED, pinfold_queue_claim(waiting, "/nothing", "w", NULL,
+    EXPECT_STATUS(PINFOLD_ERR_CLOSED, pinfold_queue_claim(waiting, "/nothing", "w", NULL, 0, NULL,
                                                           PINFOLD_FOREVER, &reply));
     EXPECT_OK(pinfold_reply_free(reply));
     return NULL;

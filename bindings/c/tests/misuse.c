@@ -109,7 +109,7 @@ static void bad_arguments(pinfold_client_t *client)
     const char *abilities[] = {"sums", NULL};
     EXPECT_STATUS(wrong, pinfold_worker_start(client, "/app", "w", 1, abilities, 2, NULL, SOON,
                                               NULL));
-    EXPECT_STATUS(wrong, pinfold_queue_submit(client, NULL, "", 0, SOON, NULL));
+    EXPECT_STATUS(wrong, pinfold_queue_submit(client, NULL, "", 0, NULL, SOON, NULL));
     EXPECT_STATUS(wrong, pinfold_client_poll(client, 0, NULL));
     EXPECT_STATUS(PINFOLD_ERR_BAD_ARGUMENTS, pinfold_client_get(client, "x", NULL, SOON, NULL));
     EXPECT_STATUS(PINFOLD_ERR_INVALID_HANDLE, pinfold_claim_release(client, 4711, SOON, NULL));

@@ -9,6 +9,7 @@ mod enums;
 mod errors;
 mod operations;
 mod options;
+mod recipes;
 mod records;
 
 use serde::Serialize;
@@ -22,8 +23,12 @@ pub struct Api {
     pub options: &'static [Arg],
     /// Options of the embedded server.
     pub server_options: &'static [Arg],
-    /// Every operation, session operations first, in the order of the documentation.
+    /// Options that many operations have in common, at the end of their arguments; a struct in C.
+    pub option_sets: &'static [OptionSet],
+    /// Every operation of the session, in the order of the documentation.
     pub operations: &'static [Operation],
+    /// The recipes, with their operations.
+    pub recipes: &'static [Recipe],
     /// Enumerations with fixed values.
     pub enums: &'static [Enum],
     /// Every error code.
@@ -32,13 +37,20 @@ pub struct Api {
     pub records: &'static [Record],
 }
 
+impl Api {
+    /// The operation of a recipe with this name, and the recipe.
+    pub fn recipe(&self, name: &str) -> Option<(&'static Recipe, &'static Operation)> {
+        let with_operations =
+            self.recipes.iter().flat_map(|it| it.operations.iter().map(move |one| (it, one)));
+        with_operations.into_iter().find(|(_, operation)| operation.name == name)
+    }
+}
+
 /// One operation: one verb in every language.
 #[derive(Debug, Serialize)]
 pub struct Operation {
     /// snake_case verb, for instance `get_children`.
     pub name: &'static str,
-    /// `session` for ZooKeeper's operations, else the recipe that the operation belongs to.
-    pub group: Group,
     /// What it does, in sentences.
     pub doc: &'static str,
     /// Arguments in call order.
@@ -49,24 +61,30 @@ pub struct Operation {
     pub errors: &'static [&'static str],
 }
 
-/// Where an operation belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Group {
-    /// One request of the session, ordered with every other.
-    Session,
-    /// Leader election.
-    Election,
-    /// Task queue, also its masterless claims.
-    Queue,
-    /// The master of a master-worker application.
-    Master,
-    /// A worker of a master-worker application.
-    Worker,
+/// Options that belong together.
+#[derive(Debug, Serialize)]
+pub struct OptionSet {
+    /// snake_case name.
+    pub name: &'static str,
+    /// What they are for, in sentences.
+    pub doc: &'static str,
+    /// The options; each has a default.
+    pub options: &'static [Arg],
+}
+
+/// A recipe: operations that make requests of their own, and often go on under a handle.
+#[derive(Debug, Serialize)]
+pub struct Recipe {
+    /// snake_case name, which the operations' names begin with as a rule.
+    pub name: &'static str,
+    /// What it is for, in a sentence.
+    pub doc: &'static str,
+    /// Its operations, in the order of the documentation.
+    pub operations: &'static [Operation],
 }
 
 /// An argument or an option.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Arg {
     /// snake_case name; units are its last word.
     pub name: &'static str,
@@ -99,8 +117,20 @@ pub enum Kind {
     U32,
     /// 64-bit signed number.
     I64,
+    /// Number with a fraction.
+    F64,
     /// Truth value.
     Bool,
+    /// List of bytes.
+    BytesList,
+    /// `lock_mode` enumeration.
+    LockMode,
+    /// `lock_layout` enumeration.
+    LockLayout,
+    /// `election_layout` enumeration.
+    ElectionLayout,
+    /// `assignment_strategy` enumeration.
+    AssignmentStrategy,
     /// `create_mode` enumeration.
     CreateMode,
     /// `watch_mode` enumeration.
@@ -131,8 +161,23 @@ pub enum Kind {
     Stat,
     /// A Stat record or null.
     NullableStat,
-    /// A Leader record or null.
-    NullableLeader,
+}
+
+impl Kind {
+    /// The enumeration whose values an argument of this kind has.
+    pub fn enumeration(self) -> Option<&'static str> {
+        match self {
+            Kind::CreateMode => Some("create_mode"),
+            Kind::WatchMode => Some("watch_mode"),
+            Kind::WatchType => Some("watch_type"),
+            Kind::TlsVerify => Some("tls_verify"),
+            Kind::LockMode => Some("lock_mode"),
+            Kind::LockLayout => Some("lock_layout"),
+            Kind::ElectionLayout => Some("election_layout"),
+            Kind::AssignmentStrategy => Some("assignment_strategy"),
+            _ => None,
+        }
+    }
 }
 
 /// A default value.
@@ -141,6 +186,8 @@ pub enum Kind {
 pub enum Default {
     /// A number.
     Number(i64),
+    /// A number with a fraction.
+    Real(f64),
     /// A truth value.
     Bool(bool),
     /// Null or none.
@@ -214,7 +261,9 @@ pub static API: Api = Api {
     version: env!("CARGO_PKG_VERSION"),
     options: options::OPTIONS,
     server_options: options::SERVER_OPTIONS,
+    option_sets: recipes::OPTION_SETS,
     operations: operations::OPERATIONS,
+    recipes: recipes::RECIPES,
     enums: enums::ENUMS,
     errors: errors::ERRORS,
     records: records::RECORDS,
@@ -229,9 +278,14 @@ pub fn json() -> String {
 mod tests {
     use super::*;
 
+    fn every_operation() -> impl Iterator<Item = &'static Operation> {
+        let recipes = API.recipes.iter().flat_map(|recipe| recipe.operations);
+        API.operations.iter().chain(recipes)
+    }
+
     #[test]
     fn names_and_codes_are_unique() {
-        let mut names: Vec<_> = API.operations.iter().map(|op| op.name).collect();
+        let mut names: Vec<_> = every_operation().map(|op| op.name).collect();
         names.sort_unstable();
         names.windows(2).for_each(|pair| assert_ne!(pair[0], pair[1]));
         let mut codes: Vec<_> = API.errors.iter().map(|error| error.code).collect();
@@ -241,7 +295,7 @@ mod tests {
 
     #[test]
     fn an_operation_names_only_errors_of_the_table() {
-        for operation in API.operations {
+        for operation in every_operation() {
             for name in operation.errors {
                 assert!(
                     API.errors.iter().any(|error| error.name == *name),

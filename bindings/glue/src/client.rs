@@ -10,6 +10,7 @@ use pinfold_client::SessionState;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use crate::error::code;
 use crate::fork::Owner;
 use crate::inbox::{Inbox, SessionSink, Slot};
 use crate::op::Carrier;
@@ -100,8 +101,15 @@ impl Client {
         }
         match op.into_carrier() {
             Carrier::Session(request) => Ok(inner.session.submit(ticket, request)?),
-            Carrier::Recipe(op) => inner.recipes.submit(ticket, op),
+            Carrier::Recipe(call) => inner.recipes.submit(ticket, call),
         }
+    }
+
+    /// Gives an operation of a recipe up that is under way: it completes with `CANCELLED`, and
+    /// what it had begun to acquire is given back. False for an operation that is complete, or is
+    /// one of the session, which cannot be taken back.
+    pub fn cancel(&self, ticket: Ticket) -> bool {
+        self.0.owner.check().is_ok() && self.0.recipes.cancel(ticket)
     }
 
     /// Submits an operation and waits for its completion, which does not pass the inbox: it may
@@ -109,7 +117,8 @@ impl Client {
     ///
     /// # Errors
     /// The operation's own, those of [`Client::submit`], and `TIMEOUT` when `timeout` passed
-    /// first: the operation goes on and its outcome is not known.
+    /// first: an operation of the session goes on and its outcome is not known, one of a recipe
+    /// is cancelled.
     pub fn call(&self, op: Op, timeout: Option<Duration>) -> Result<Value, Error> {
         self.call_as(self.reserve(), op, timeout)
     }
@@ -125,11 +134,7 @@ impl Client {
         timeout: Option<Duration>,
     ) -> Result<Value, Error> {
         let call = self.begin(ticket, op)?;
-        call.wait(timeout).unwrap_or_else(|| {
-            self.0.inbox.forget(ticket);
-            // The completion may have come between the time limit and `forget`.
-            call.wait(Some(Duration::ZERO)).unwrap_or_else(|| Err(Error::timeout()))
-        })
+        call.wait(timeout).unwrap_or_else(|| call.give_up())
     }
 
     /// Submits an operation whose completion is waited for in pieces, past the inbox: for hosts
@@ -140,7 +145,8 @@ impl Client {
     pub fn begin(&self, ticket: Ticket, op: Op) -> Result<Call, Error> {
         let slot = self.0.inbox.expect(ticket);
         // Made first: a refused operation is forgotten by the drop.
-        let call = Call { inbox: self.0.inbox.clone(), ticket, slot };
+        let (inbox, recipes) = (self.0.inbox.clone(), self.0.recipes.clone());
+        let call = Call { inbox, recipes, ticket, slot };
         self.submit_as(ticket, op)?;
         Ok(call)
     }
@@ -273,9 +279,11 @@ impl Connecting {
     }
 }
 
-/// An operation under way that somebody waits for. Dropping it does not undo the operation.
+/// An operation under way that somebody waits for. Dropping it gives an operation of a recipe up;
+/// one of the session goes on.
 pub struct Call {
     inbox: Arc<Inbox>,
+    recipes: Arc<Recipes>,
     ticket: Ticket,
     slot: Arc<Slot>,
 }
@@ -285,10 +293,31 @@ impl Call {
     pub fn wait(&self, timeout: Option<Duration>) -> Option<Result<Value, Error>> {
         self.slot.wait(timeout)
     }
+
+    /// The end of a wait whose time limit passed. Nothing may be won that nobody knows of: what a
+    /// recipe had won before it could be cancelled is the caller's after all.
+    fn give_up(&self) -> Result<Value, Error> {
+        if self.recipes.cancel(self.ticket) {
+            return match self.slot.wait(None) {
+                Some(Err(error)) if error.code == code::CANCELLED => Err(Error::timeout()),
+                Some(result) => result,
+                None => Err(Error::timeout()),
+            };
+        }
+        self.inbox.forget(self.ticket);
+        // The completion may have come between the time limit and `forget`.
+        self.wait(Some(Duration::ZERO)).unwrap_or_else(|| Err(Error::timeout()))
+    }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
+        if !self.recipes.cancel(self.ticket)
+            && let Some(Ok(won)) = self.slot.wait(Some(Duration::ZERO))
+        {
+            // Won at the last moment, and nobody will know its handle.
+            self.recipes.abandon(&won);
+        }
         self.inbox.forget(self.ticket);
     }
 }

@@ -10,11 +10,13 @@ pub(crate) mod code {
     pub(crate) const FORKED: i32 = -1002;
     pub(crate) const INVALID_ARGUMENT: i32 = -1003;
     pub(crate) const TIMEOUT: i32 = -1004;
+    pub(crate) const CLAIM_LOST: i32 = -1005;
     pub(crate) const INVALID_HANDLE: i32 = -1006;
     #[cfg(feature = "embedded")]
     pub(crate) const SERVER: i32 = -1007;
     pub(crate) const PANIC: i32 = -1008;
     pub(crate) const TASK_FAILED: i32 = -1010;
+    pub(crate) const CANCELLED: i32 = -1012;
 }
 
 /// Why a call failed, and what it may have changed.
@@ -51,6 +53,12 @@ impl Error {
     /// The caller gave an argument of a wrong type, range or encoding.
     pub fn invalid_argument(message: impl Into<String>) -> Error {
         Error::new(code::INVALID_ARGUMENT, message)
+    }
+
+    /// The caller gave an operation of a recipe up.
+    pub(crate) fn cancelled() -> Error {
+        let message = "the operation was cancelled by its caller";
+        Error { outcome: Outcome::MaybeApplied, ..Error::new(code::CANCELLED, message) }
     }
 
     /// A binding caught a panic at its boundary.

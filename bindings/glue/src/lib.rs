@@ -8,6 +8,7 @@
 
 pub mod api;
 
+mod argument;
 mod client;
 mod error;
 mod fork;
@@ -22,6 +23,7 @@ mod server;
 mod value;
 mod waker;
 
+pub use argument::{Argument, Call as RecipeCall};
 pub use client::{Call, Client, Connecting, Ticket};
 pub use error::{Error, Outcome, name_of};
 pub use op::Op;
@@ -33,5 +35,5 @@ pub use pinfold_client::{
 pub use security::Security;
 #[cfg(feature = "embedded")]
 pub use server::{Server, ServerOptions};
-pub use value::{Item, Leader, QueueCounts, RecipeEvent, RecipeEventKind, Value};
+pub use value::{Field, Item, RecipeEvent, RecipeEventKind, Record, Value};
 pub use waker::Waker;

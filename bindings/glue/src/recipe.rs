@@ -2,10 +2,16 @@
 //! go on running. A handle is the ticket of the operation that started it, so that a host can
 //! register under it before anything can happen.
 
+mod barrier;
+mod election;
+mod group;
 mod held;
-mod pump;
+mod lock;
+mod master;
+mod queue;
+mod worker;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,47 +19,51 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use pinfold_client as core;
-use pinfold_recipes::{
-    Claim, LeaderElection, Leadership, Master, MasterOptions, SubmitOptions, TaskId, TaskQueue,
-    Worker, WorkerOptions,
-};
+use pinfold_recipes::{Counter, TaskQueue};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::argument::Call;
 use crate::error::code;
 use crate::inbox::Inbox;
-use crate::op::RecipeOp;
-use crate::value::{Leader, QueueCounts};
 use crate::{Error, Item, RecipeEvent, RecipeEventKind, Value};
-use held::Held;
+use held::{Held, Recipe, Running};
 
 /// How long a closing client waits for each of its recipes to say good-bye; a session that is
 /// gone cannot, and takes its ephemerals with it anyway.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// So many lost recipes are known as lost; handles of earlier ones are unknown.
+const LOST_KEPT: usize = 1_024;
 
 /// Recipe operations under way and recipes that run.
 pub(crate) struct Recipes {
     session: core::Client,
     inbox: Arc<Inbox>,
     runtime: Handle,
-    running: Mutex<HashMap<u64, Running>>,
+    running: Mutex<HashMap<u64, Box<dyn Running>>>,
     /// One queue per root, which shares what it knows about the root.
     queues: Mutex<HashMap<String, TaskQueue>>,
+    /// One handle per counter, whose changes are made one after the other.
+    counters: Mutex<HashMap<String, Counter>>,
     /// Turns true when the client closes; whatever is under way gives up.
     ending: watch::Sender<bool>,
+    /// Operations under way, each with what its caller gives it up by.
+    cancels: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     /// Operations on their way to the task that carries them out; none once the client closes.
-    ops: Mutex<Option<mpsc::UnboundedSender<(u64, RecipeOp)>>>,
+    ops: Mutex<Option<mpsc::UnboundedSender<Ordered>>>,
     /// That task; it ends with the last operation.
     carrier: Mutex<Option<JoinHandle<()>>>,
+    /// The recipes that were lost last, and why.
+    lost: Mutex<VecDeque<(u64, String)>>,
 }
 
-/// A recipe that has a handle.
-enum Running {
-    Leadership(Held<Leadership>),
-    Claim(Held<Claim>),
-    Master(Held<Master>),
-    Worker(Held<Worker>),
+/// An operation that was asked for.
+struct Ordered {
+    ticket: u64,
+    call: Call,
+    cancelled: oneshot::Receiver<()>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -69,9 +79,12 @@ impl Recipes {
             runtime: runtime.clone(),
             running: Mutex::default(),
             queues: Mutex::default(),
+            counters: Mutex::default(),
             ending: watch::Sender::new(false),
+            cancels: Mutex::default(),
             ops: Mutex::new(Some(ops)),
             carrier: Mutex::default(),
+            lost: Mutex::default(),
         });
         let carrier = runtime.spawn(recipes.clone().carry_out(receiver));
         *lock(&recipes.carrier) = Some(carrier);
@@ -80,39 +93,57 @@ impl Recipes {
 
     /// Starts an operation; its completion comes under `ticket`. Operations make their first
     /// requests in the order of these calls.
-    pub(crate) fn submit(&self, ticket: u64, op: RecipeOp) -> Result<(), Error> {
+    pub(crate) fn submit(&self, ticket: u64, call: Call) -> Result<(), Error> {
+        let (cancel, cancelled) = oneshot::channel();
+        lock(&self.cancels).insert(ticket, cancel);
         let ops = lock(&self.ops);
-        let sent = ops.as_ref().is_some_and(|ops| ops.send((ticket, op)).is_ok());
-        if sent { Ok(()) } else { Err(Error::closed()) }
+        let ordered = Ordered { ticket, call, cancelled };
+        if ops.as_ref().is_some_and(|ops| ops.send(ordered).is_ok()) {
+            return Ok(());
+        }
+        lock(&self.cancels).remove(&ticket);
+        Err(Error::closed())
+    }
+
+    /// Gives an operation up that is under way; false when there is none under this ticket.
+    pub(crate) fn cancel(&self, ticket: u64) -> bool {
+        let cancel = lock(&self.cancels).remove(&ticket);
+        cancel.is_some_and(|cancel| cancel.send(()).is_ok())
     }
 
     /// Carries operations out side by side, each begun in its turn: one task, since tasks of
     /// their own would begin in any order.
-    async fn carry_out(self: Arc<Self>, mut ops: mpsc::UnboundedReceiver<(u64, RecipeOp)>) {
+    async fn carry_out(self: Arc<Self>, mut ops: mpsc::UnboundedReceiver<Ordered>) {
         let mut under_way = FuturesUnordered::new();
         loop {
             tokio::select! {
                 biased;
-                Some((ticket, op)) = ops.recv() => under_way.push(self.complete(ticket, op)),
+                Some(ordered) = ops.recv() => under_way.push(self.complete(ordered)),
                 Some(()) = under_way.next() => {}
                 else => return,
             }
         }
     }
 
-    async fn complete(self: &Arc<Self>, ticket: u64, op: RecipeOp) {
+    async fn complete(self: &Arc<Self>, ordered: Ordered) {
+        let Ordered { ticket, call, cancelled } = ordered;
         let mut ending = self.ending.subscribe();
-        let work = AssertUnwindSafe(self.run(ticket, op)).catch_unwind();
+        let work = AssertUnwindSafe(self.run(ticket, call)).catch_unwind();
         let result = tokio::select! {
             biased;
             _ = ending.wait_for(|ending| *ending) => Err(Error::closed()),
+            // What the work had begun to acquire is given back by its being dropped.
+            Ok(()) = cancelled => Err(Error::cancelled()),
             result = work => result.unwrap_or_else(|_| {
                 Err(Error::panic("a recipe panicked; its operation's outcome is not known"))
             }),
         };
+        lock(&self.cancels).remove(&ticket);
         self.inbox.complete(ticket, result);
         // After the completion, so that a recipe's events follow the reply that told of it.
-        self.tell_events(ticket);
+        if let Some(running) = lock(&self.running).get(&ticket) {
+            running.tell_events(ticket, self.clone());
+        }
     }
 
     /// Ends everything; returns when every operation has been completed and every recipe ended.
@@ -126,227 +157,99 @@ impl Recipes {
         }
         let running: Vec<_> = lock(&self.running).drain().collect();
         for (recipe, running) in running {
-            let farewell = async {
-                match running {
-                    Running::Leadership(held) => end_leadership(held).await,
-                    Running::Master(held) => end_master(held).await,
-                    Running::Worker(held) => end_worker(held).await,
-                    // A claim goes back with the session.
-                    Running::Claim(_) => Ok(()),
-                }
-            };
             // Told as ended either way: the session's end takes what could not be undone.
-            let _ = tokio::time::timeout(FAREWELL, farewell).await;
+            let _ = tokio::time::timeout(FAREWELL, running.end()).await;
             self.tell_ended(recipe, String::new());
         }
     }
 
-    async fn run(&self, ticket: u64, op: RecipeOp) -> Result<Value, Error> {
-        match op {
-            RecipeOp::Campaign { path, data } => {
-                let election = LeaderElection::new(self.session.clone(), &path);
-                let leadership = election.campaign(data).await?;
-                let token = leadership.token();
-                self.keep(ticket, Running::Leadership(Held::new(leadership)));
-                Ok(Value::Leadership { recipe: ticket, token })
-            }
-            RecipeOp::Resign { recipe } => {
-                let held = self.take(recipe, "a leadership", |running| match running {
-                    Running::Leadership(held) => Ok(held),
-                    other => Err(other),
-                })?;
-                self.ended(recipe, end_leadership(held).await)
-            }
-            RecipeOp::Leader { path } => {
-                let election = LeaderElection::new(self.session.clone(), &path);
-                let leader = election.leader().await?;
-                let leader = leader.map(|at| Leader { data: at.data, token: at.token });
-                Ok(Value::Leader(leader))
-            }
-            RecipeOp::MasterStart { root, id, max_attempts } => {
-                let options = MasterOptions { max_attempts, ..MasterOptions::new(id) };
-                let master = Master::start(&self.session, &root, options).await?;
-                self.keep(ticket, Running::Master(Held::new(master)));
-                Ok(Value::Recipe(ticket))
-            }
-            RecipeOp::MasterStop { recipe } => {
-                let held = self.take(recipe, "a master", |running| match running {
-                    Running::Master(held) => Ok(held),
-                    other => Err(other),
-                })?;
-                self.ended(recipe, end_master(held).await)
-            }
-            RecipeOp::WorkerStart { root, id, capacity, abilities } => {
-                let options = WorkerOptions { abilities, ..WorkerOptions::new(id, capacity) };
-                let worker = Worker::start(&self.session, &root, options).await?;
-                self.keep(ticket, Running::Worker(Held::new(worker)));
-                Ok(Value::Recipe(ticket))
-            }
-            RecipeOp::WorkerStop { recipe } => {
-                let held = self.take(recipe, "a worker", |running| match running {
-                    Running::Worker(held) => Ok(held),
-                    other => Err(other),
-                })?;
-                self.ended(recipe, end_worker(held).await)
-            }
-            RecipeOp::WorkerComplete { recipe, task, result } => {
-                let worker = self.worker(recipe)?.borrow(recipe, "a worker").await?;
-                worker.complete(&task_id(&task)?, result).await?;
-                Ok(Value::Done)
-            }
-            RecipeOp::WorkerFail { recipe, task, reason } => {
-                let worker = self.worker(recipe)?.borrow(recipe, "a worker").await?;
-                worker.fail(&task_id(&task)?, reason).await?;
-                Ok(Value::Done)
-            }
-            op => self.run_queue(ticket, op).await,
+    /// Each recipe's operations are in the module of its name.
+    async fn run(&self, ticket: u64, call: Call) -> Result<Value, Error> {
+        let verb = call.verb();
+        match call.recipe() {
+            "election" => self.run_election(ticket, verb, call).await,
+            "lock" => self.run_lock(ticket, call).await,
+            "barrier" => self.run_barrier(ticket, call).await,
+            "counter" => self.run_counter(call).await,
+            "group" => self.run_group(ticket, verb, call).await,
+            "cache" => self.run_cache(ticket, verb, call).await,
+            "queue" => self.run_queue(ticket, call).await,
+            "master" => self.run_master(ticket, verb, call).await,
+            "worker" => self.run_worker(ticket, verb, call).await,
+            _ => Err(unknown(&call)),
         }
     }
 
-    async fn run_queue(&self, ticket: u64, op: RecipeOp) -> Result<Value, Error> {
-        match op {
-            RecipeOp::Submit { root, payload } => {
-                let task = self.queue(root).submit(payload, SubmitOptions::default()).await?;
-                Ok(Value::Task(task.to_string()))
-            }
-            RecipeOp::Result { root, task } => {
-                let done = self.queue(root).result(&task_id(&task)?).await?;
-                match done.result {
-                    Ok(result) => Ok(Value::TaskResult {
-                        task: done.task.to_string(),
-                        attempt: done.attempt,
-                        worker: done.worker,
-                        result,
-                    }),
-                    Err(reason) => {
-                        Err(Error::new(code::TASK_FAILED, format!("task {task}: {reason}")))
-                    }
-                }
-            }
-            RecipeOp::Counts { root } => {
-                let counts = self.queue(root).counts().await?;
-                let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-                Ok(Value::Counts(QueueCounts {
-                    waiting: number(counts.waiting),
-                    assigned: number(counts.assigned),
-                    done: number(counts.done),
-                    dead: number(counts.dead),
-                    workers: number(counts.workers),
-                    master: counts.master,
-                }))
-            }
-            RecipeOp::Claim { root, worker } => {
-                let claim = self.queue(root).claim(&worker).await?;
-                let value = Value::Claim {
-                    recipe: ticket,
-                    task: claim.task.to_string(),
-                    payload: claim.payload.clone(),
-                    attempt: claim.attempt,
-                };
-                self.keep(ticket, Running::Claim(Held::new(claim)));
-                Ok(value)
-            }
-            RecipeOp::ClaimComplete { recipe, result } => {
-                self.settle(recipe, async |claim| claim.complete(result).await).await
-            }
-            RecipeOp::ClaimFail { recipe, reason } => {
-                self.settle(recipe, async |claim| claim.fail(reason).await).await
-            }
-            RecipeOp::ClaimRelease { recipe } => {
-                self.settle(recipe, async |claim| claim.release().await).await
-            }
-            _ => Err(Error::panic("an operation reached the wrong recipe")),
+    /// The recipe behind a handle, to be used.
+    fn held<T: Recipe>(&self, recipe: u64) -> Result<Held<T>, Error> {
+        let running = lock(&self.running);
+        let held = running.get(&recipe).and_then(|it| it.as_any().downcast_ref::<Held<T>>());
+        held.map(Held::share).ok_or_else(|| self.missing(recipe, T::CALLED))
+    }
+
+    /// Why there is no recipe behind a handle: what was lost answers so for a while, for whoever
+    /// has not yet seen its event.
+    fn missing(&self, recipe: u64, called: &str) -> Error {
+        let lost = lock(&self.lost);
+        match lost.iter().find(|(known, _)| *known == recipe) {
+            Some((_, reason)) => Error::new(code::CLAIM_LOST, reason.clone()),
+            None => Error::invalid_handle(recipe, called),
         }
     }
 
-    /// Brings a claim to an end; its handle stays only where the outcome is open.
-    async fn settle(
-        &self,
-        recipe: u64,
-        end: impl AsyncFnOnce(&Claim) -> Result<(), core::Error>,
-    ) -> Result<Value, Error> {
-        let held = match lock(&self.running).get(&recipe) {
-            Some(Running::Claim(held)) => held.share(),
-            _ => return Err(Error::invalid_handle(recipe, "a claim")),
-        };
-        let claim = held.borrow(recipe, "a claim").await?;
-        let result = end(&claim).await;
-        let open = matches!(&result, Err(error) if error.outcome() == core::Outcome::MaybeApplied);
-        if !open {
-            lock(&self.running).remove(&recipe);
-        }
-        result?;
-        Ok(Value::Done)
+    /// Gives a recipe the handle `ticket`.
+    fn keep<T: Recipe>(&self, ticket: u64, recipe: T) {
+        lock(&self.running).insert(ticket, Box::new(Held::new(recipe)));
     }
 
-    fn queue(&self, root: String) -> TaskQueue {
-        let mut queues = lock(&self.queues);
-        queues
-            .entry(root)
-            .or_insert_with_key(|root| TaskQueue::new(self.session.clone(), root))
-            .clone()
-    }
-
-    fn worker(&self, recipe: u64) -> Result<Held<Worker>, Error> {
-        match lock(&self.running).get(&recipe) {
-            Some(Running::Worker(held)) => Ok(held.share()),
-            _ => Err(Error::invalid_handle(recipe, "a worker")),
-        }
-    }
-
-    fn keep(&self, recipe: u64, running: Running) {
-        lock(&self.running).insert(recipe, running);
-    }
-
-    fn take<T>(
-        &self,
-        recipe: u64,
-        wanted: &str,
-        pick: impl FnOnce(Running) -> Result<T, Running>,
-    ) -> Result<T, Error> {
-        let mut running = lock(&self.running);
-        let found = running.remove(&recipe).ok_or_else(|| Error::invalid_handle(recipe, wanted))?;
-        pick(found).map_err(|other| {
-            running.insert(recipe, other);
-            Error::invalid_handle(recipe, wanted)
-        })
-    }
-
-    fn ended(&self, recipe: u64, result: Result<(), core::Error>) -> Result<Value, Error> {
+    /// Ends the recipe behind a handle, and tells so.
+    async fn stop<T: Recipe>(&self, recipe: u64) -> Result<Value, Error> {
+        self.held::<T>(recipe)?;
+        let running = lock(&self.running).remove(&recipe);
+        let running = running.ok_or_else(|| Error::invalid_handle(recipe, T::CALLED))?;
+        let ended = running.end().await;
         self.tell_ended(recipe, String::new());
-        result?;
+        ended?;
         Ok(Value::Done)
+    }
+
+    /// Ends, in the background, what an operation has won that nobody waits for any more.
+    pub(crate) fn abandon(&self, won: &Value) {
+        let Some(recipe) = won.handle() else { return };
+        if let Some(running) = lock(&self.running).remove(&recipe) {
+            self.runtime.spawn(running.end());
+        }
+    }
+
+    fn tell(&self, recipe: u64, event: RecipeEvent) {
+        self.inbox.push(Item::Recipe { recipe, event });
     }
 
     fn tell_ended(&self, recipe: u64, reason: String) {
-        let event = RecipeEvent { reason, ..RecipeEvent::of(RecipeEventKind::Ended) };
-        self.inbox.push(Item::Recipe { recipe, event });
+        self.tell(recipe, RecipeEvent { reason, ..RecipeEvent::of(RecipeEventKind::Ended) });
+    }
+
+    /// The recipe has ended by itself: asks it why, and tells so. `last` says whether it was lost.
+    fn finish(self: Arc<Self>, recipe: u64, last: Option<RecipeEvent>) {
+        use RecipeEventKind::{LeadershipLost, Lost, Revoked};
+        let is_loss = |event: &RecipeEvent| matches!(event.kind, Lost | LeadershipLost | Revoked);
+        if let Some(RecipeEvent { reason, .. }) = last.filter(is_loss) {
+            let mut lost = lock(&self.lost);
+            lost.truncate(LOST_KEPT - 1);
+            lost.push_front((recipe, reason));
+        }
+        let Some(running) = lock(&self.running).remove(&recipe) else { return };
+        let runtime = self.runtime.clone();
+        // Not in the pump's own task, which `Held::take` ends.
+        runtime.spawn(async move {
+            let ended = running.end().await;
+            let reason = ended.err().map(|error| error.to_string()).unwrap_or_default();
+            self.tell_ended(recipe, reason);
+        });
     }
 }
 
-async fn end_leadership(held: Held<Leadership>) -> Result<(), core::Error> {
-    match held.take().await {
-        Some(leadership) => leadership.resign().await,
-        None => Ok(()),
-    }
-}
-
-async fn end_master(held: Held<Master>) -> Result<(), core::Error> {
-    match held.take().await {
-        Some(master) => master.stop().await,
-        None => Ok(()),
-    }
-}
-
-async fn end_worker(held: Held<Worker>) -> Result<(), core::Error> {
-    match held.take().await {
-        Some(worker) => worker.stop().await,
-        None => Ok(()),
-    }
-}
-
-fn task_id(task: &str) -> Result<TaskId, Error> {
-    TaskId::parse(task).ok_or_else(|| {
-        Error::invalid_argument(format!("{task:?} is no task's id; those begin with t-"))
-    })
+/// An operation that the table has and no module carries out: a defect of this crate.
+fn unknown(call: &Call) -> Error {
+    Error::panic(format!("{} is not carried out by any recipe", call.operation().name))
 }

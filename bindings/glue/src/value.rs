@@ -36,25 +36,13 @@ pub enum Value {
     Paths(Vec<String>),
     Count(i32),
     Identities(Vec<ClientInfo>),
-    Leadership {
-        recipe: u64,
-        token: i64,
-    },
-    Leader(Option<Leader>),
+    Number(i64),
+    Bool(bool),
+    /// Nothing, where there might have been a record.
+    Null,
+    Record(Record),
+    Records(Vec<Record>),
     Task(String),
-    TaskResult {
-        task: String,
-        attempt: u32,
-        worker: String,
-        result: Bytes,
-    },
-    Counts(QueueCounts),
-    Claim {
-        recipe: u64,
-        task: String,
-        payload: Bytes,
-        attempt: u32,
-    },
     Recipe(u64),
 }
 
@@ -80,25 +68,64 @@ impl From<Response> for Value {
     }
 }
 
-/// Who leads an election.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leader {
-    /// What the leader said of itself.
-    pub data: Bytes,
-    /// Its fencing token.
-    pub token: i64,
+impl Value {
+    /// The handle of the recipe that the operation started.
+    pub fn handle(&self) -> Option<u64> {
+        match self {
+            Value::Recipe(recipe) => Some(*recipe),
+            Value::Record(record) => match record.get("recipe") {
+                Some(Field::Handle(recipe)) => Some(*recipe),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
-/// Where the tasks of a queue are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs)] // the fields' docs are the table's
-pub struct QueueCounts {
-    pub waiting: u32,
-    pub assigned: u32,
-    pub done: u32,
-    pub dead: u32,
-    pub workers: u32,
-    pub master: Option<Bytes>,
+/// What an operation of a recipe returns: the fields of a record of the table, in its order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    fields: Vec<(&'static str, Field)>,
+}
+
+/// The value of a record's field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Field {
+    /// Nothing.
+    Null,
+    /// Texts and paths.
+    Text(String),
+    /// Bytes.
+    Bytes(Bytes),
+    /// Numbers of 32 bits.
+    Int(u32),
+    /// Numbers of 64 bits.
+    Long(i64),
+    /// The handle of a recipe.
+    Handle(u64),
+    /// Truth values.
+    Bool(bool),
+}
+
+impl Record {
+    pub(crate) fn new(fields: impl Into<Vec<(&'static str, Field)>>) -> Record {
+        Record { fields: fields.into() }
+    }
+
+    /// The values, in the table's order.
+    pub fn into_fields(self) -> impl Iterator<Item = (&'static str, Field)> {
+        self.fields.into_iter()
+    }
+
+    /// The names, in the table's order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.fields.iter().map(|(name, _)| *name)
+    }
+
+    /// The value of a field; `None` where the record has no such field.
+    pub fn get(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|(known, _)| *known == name).map(|(_, field)| field)
+    }
 }
 
 /// One thing that the host is told, in the order the session saw it.
@@ -142,6 +169,7 @@ pub struct RecipeEvent {
     pub attempt: u32,
     pub token: i64,
     pub reason: String,
+    pub path: String,
 }
 
 impl RecipeEvent {
@@ -160,6 +188,8 @@ impl RecipeEvent {
 #[allow(missing_docs)] // the variants' docs are the table's
 pub enum RecipeEventKind {
     LeadershipLost = 1,
+    Lost = 2,
+    LeaderChanged = 3,
     MasterElected = 10,
     MasterDeposed = 11,
     WorkerJoined = 12,
@@ -168,10 +198,64 @@ pub enum RecipeEventKind {
     TaskReassigned = 15,
     TaskCompleted = 16,
     TaskDead = 17,
+    TaskProgress = 18,
     Assigned = 20,
     Revoked = 21,
     SessionLost = 22,
     SessionRenewed = 23,
     #[default]
     Ended = 30,
+    MemberJoined = 40,
+    MemberUpdated = 41,
+    MemberLeft = 42,
+    NodeAdded = 50,
+    NodeChanged = 51,
+    NodeRemoved = 52,
+    Initialized = 60,
+}
+
+impl RecipeEventKind {
+    /// The table's name.
+    pub fn name(self) -> &'static str {
+        let kinds = crate::api::API.enums.iter().find(|one| one.name == "recipe_event_kind");
+        let variants = kinds.map(|one| one.variants).unwrap_or_default();
+        variants.iter().find(|one| one.value == self as i32).map_or("", |one| one.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RecipeEventKind as Kind;
+
+    #[test]
+    fn kinds_have_the_names_of_the_table() {
+        let kinds = [
+            (Kind::LeadershipLost, "leadership_lost"),
+            (Kind::Lost, "lost"),
+            (Kind::LeaderChanged, "leader_changed"),
+            (Kind::MasterElected, "master_elected"),
+            (Kind::MasterDeposed, "master_deposed"),
+            (Kind::WorkerJoined, "worker_joined"),
+            (Kind::WorkerLeft, "worker_left"),
+            (Kind::TaskAssigned, "task_assigned"),
+            (Kind::TaskReassigned, "task_reassigned"),
+            (Kind::TaskCompleted, "task_completed"),
+            (Kind::TaskDead, "task_dead"),
+            (Kind::Assigned, "assigned"),
+            (Kind::Revoked, "revoked"),
+            (Kind::SessionLost, "session_lost"),
+            (Kind::SessionRenewed, "session_renewed"),
+            (Kind::Ended, "ended"),
+            (Kind::MemberJoined, "member_joined"),
+            (Kind::MemberUpdated, "member_updated"),
+            (Kind::MemberLeft, "member_left"),
+            (Kind::NodeAdded, "node_added"),
+            (Kind::NodeChanged, "node_changed"),
+            (Kind::NodeRemoved, "node_removed"),
+            (Kind::Initialized, "initialized"),
+        ];
+        for (kind, name) in kinds {
+            assert_eq!(kind.name(), name);
+        }
+    }
 }

@@ -25,7 +25,7 @@ fn drain_to_the_end(client: &Client) -> Vec<Item> {
 }
 
 fn submit_task(payload: String) -> Op {
-    Op::QueueSubmit { root: "/queue".to_owned(), payload: Bytes::from(payload) }
+    Op::recipe("queue_submit", vec!["/queue".into(), Bytes::from(payload).into()]).unwrap()
 }
 
 #[test]
@@ -55,9 +55,9 @@ fn pipelined_tasks_are_numbered_in_call_order() {
 fn close_completes_every_ticket_and_closed_is_last() {
     let server = Server::start(ServerOptions::default()).unwrap();
     let client = open(&server);
-    let campaign = Op::ElectionCampaign { path: "/election".to_owned(), data: Bytes::new() };
+    let campaign = Op::recipe("election_campaign", vec!["/election".into()]).unwrap();
     let won = client.call(campaign.clone(), LONG).unwrap();
-    assert!(matches!(won, Value::Leadership { .. }), "{won:?}");
+    assert!(won.handle().is_some(), "{won:?}");
     let waits = client.submit(campaign).unwrap();
     let syncs: Vec<u64> =
         (0..50).map(|_| client.submit(Op::Sync { path: "/".to_owned() }).unwrap()).collect();
@@ -82,7 +82,7 @@ fn close_completes_every_ticket_and_closed_is_last() {
 fn a_call_past_its_time_limit_leaves_the_outcome_open() {
     let server = Server::start(ServerOptions::default()).unwrap();
     let client = open(&server);
-    let wait = Op::QueueClaim { root: "/empty".to_owned(), worker: "w".to_owned() };
+    let wait = Op::recipe("queue_claim", vec!["/empty".into(), "w".into()]).unwrap();
     let error = client.call(wait, Some(Duration::ZERO)).unwrap_err();
     assert_eq!(error.name, "TIMEOUT");
     client.call(Op::Sync { path: "/".to_owned() }, LONG).unwrap();

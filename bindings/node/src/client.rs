@@ -64,6 +64,10 @@ fn attached(
 }
 
 impl NativeClient {
+    pub(crate) fn cancelled(&self, ticket: u64) -> bool {
+        self.client.cancel(ticket)
+    }
+
     pub(crate) fn submit(&self, op: impl FnOnce() -> Result<Op, Error>) -> Submitted {
         match guarded(|| self.client.submit(op()?)) {
             // A ticket counts from 1: no session lives long enough to lose precision.

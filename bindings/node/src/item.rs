@@ -29,6 +29,7 @@ pub(crate) fn array<'env>(env: &'env Env, item: Item) -> napi::Result<Array<'env
             event.attempt,
             i64n(event.token),
             event.reason,
+            event.path,
         ),
         Item::Closed => row!(env, 5),
     }

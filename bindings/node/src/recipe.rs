@@ -1,115 +1,69 @@
 //! The client's operations on recipes. A recipe's handle is a plain number.
 
-use napi::bindgen_prelude::BufferSlice;
+use napi::ValueType;
+use napi::bindgen_prelude::{BigInt, BufferSlice, FromNapiValue, Unknown};
 use napi_derive::napi;
-use pinfold_glue::Op;
+use pinfold_glue::api::{API, Arg, Kind};
+use pinfold_glue::{Argument, Op};
 
-use crate::argument::bytes;
+use crate::argument::{self, MultiEntry, bytes};
 use crate::client::NativeClient;
 use crate::error::Submitted;
 
 #[napi]
 impl NativeClient {
-    /// The operation `election_campaign`.
+    /// The operation `name` of a recipe, with its arguments in the table's order; undefined and
+    /// null stand for an argument's default.
     #[napi]
-    pub fn election_campaign(&self, path: String, data: BufferSlice<'_>) -> Submitted {
-        self.submit(|| Ok(Op::ElectionCampaign { path, data: bytes(data) }))
+    pub fn recipe(&self, name: String, arguments: Vec<Unknown<'_>>) -> napi::Result<Submitted> {
+        let args = API.recipe(&name).map(|(_, operation)| operation.args).unwrap_or_default();
+        let mut list = Vec::with_capacity(arguments.len());
+        for (argument, arg) in arguments.into_iter().zip(args) {
+            list.push(of_kind(arg, argument)?);
+        }
+        Ok(self.submit(|| {
+            let list: Result<_, _> = list.into_iter().collect();
+            Op::recipe(&name, list?)
+        }))
     }
 
-    /// The operation `election_resign`.
+    /// Gives an operation of a recipe up; whether there was one under way.
     #[napi]
-    pub fn election_resign(&self, recipe: i64) -> Submitted {
-        self.submit(|| Ok(Op::ElectionResign { recipe: recipe as u64 }))
+    pub fn cancel(&self, ticket: f64) -> bool {
+        // Tickets count from 1, in whole numbers that a double holds exactly.
+        self.cancelled(ticket as u64)
     }
+}
 
-    /// The operation `election_leader`.
-    #[napi]
-    pub fn election_leader(&self, path: String) -> Submitted {
-        self.submit(|| Ok(Op::ElectionLeader { path }))
+/// An argument by the kind that the table gives it. The inner error is of a value that is of the
+/// right type and still wrong.
+fn of_kind(arg: &Arg, value: Unknown<'_>) -> napi::Result<Result<Argument, pinfold_glue::Error>> {
+    if matches!(value.get_type()?, ValueType::Undefined | ValueType::Null) {
+        return Ok(Ok(Argument::Absent));
     }
-
-    /// The operation `queue_submit`.
-    #[napi]
-    pub fn queue_submit(&self, root: String, payload: BufferSlice<'_>) -> Submitted {
-        self.submit(|| Ok(Op::QueueSubmit { root, payload: bytes(payload) }))
+    if value.get_type()? == ValueType::BigInt {
+        // The package lets none pass that is out of range.
+        return Ok(Ok(Argument::Number(BigInt::from_unknown(value)?.get_i64().0)));
     }
-
-    /// The operation `queue_result`.
-    #[napi]
-    pub fn queue_result(&self, root: String, task: String) -> Submitted {
-        self.submit(|| Ok(Op::QueueResult { root, task }))
+    if let Some(enumeration) = arg.kind.enumeration() {
+        let name = String::from_unknown(value)?;
+        return Ok(Argument::variant(enumeration, &name));
     }
-
-    /// The operation `queue_counts`.
-    #[napi]
-    pub fn queue_counts(&self, root: String) -> Submitted {
-        self.submit(|| Ok(Op::QueueCounts { root }))
-    }
-
-    /// The operation `queue_claim`.
-    #[napi]
-    pub fn queue_claim(&self, root: String, worker: String) -> Submitted {
-        self.submit(|| Ok(Op::QueueClaim { root, worker }))
-    }
-
-    /// The operation `claim_complete`.
-    #[napi]
-    pub fn claim_complete(&self, recipe: i64, result: BufferSlice<'_>) -> Submitted {
-        self.submit(|| Ok(Op::ClaimComplete { recipe: recipe as u64, result: bytes(result) }))
-    }
-
-    /// The operation `claim_fail`.
-    #[napi]
-    pub fn claim_fail(&self, recipe: i64, reason: String) -> Submitted {
-        self.submit(|| Ok(Op::ClaimFail { recipe: recipe as u64, reason }))
-    }
-
-    /// The operation `claim_release`.
-    #[napi]
-    pub fn claim_release(&self, recipe: i64) -> Submitted {
-        self.submit(|| Ok(Op::ClaimRelease { recipe: recipe as u64 }))
-    }
-
-    /// The operation `master_start`.
-    #[napi]
-    pub fn master_start(&self, root: String, id: String, max_attempts: u32) -> Submitted {
-        self.submit(|| Ok(Op::MasterStart { root, id, max_attempts }))
-    }
-
-    /// The operation `master_stop`.
-    #[napi]
-    pub fn master_stop(&self, recipe: i64) -> Submitted {
-        self.submit(|| Ok(Op::MasterStop { recipe: recipe as u64 }))
-    }
-
-    /// The operation `worker_start`.
-    #[napi]
-    pub fn worker_start(
-        &self,
-        root: String,
-        id: String,
-        capacity: u32,
-        abilities: Vec<String>,
-    ) -> Submitted {
-        self.submit(|| Ok(Op::WorkerStart { root, id, capacity, abilities }))
-    }
-
-    /// The operation `worker_complete`.
-    #[napi]
-    pub fn worker_complete(&self, recipe: i64, task: String, result: BufferSlice<'_>) -> Submitted {
-        let recipe = recipe as u64;
-        self.submit(|| Ok(Op::WorkerComplete { recipe, task, result: bytes(result) }))
-    }
-
-    /// The operation `worker_fail`.
-    #[napi]
-    pub fn worker_fail(&self, recipe: i64, task: String, reason: String) -> Submitted {
-        self.submit(|| Ok(Op::WorkerFail { recipe: recipe as u64, task, reason }))
-    }
-
-    /// The operation `worker_stop`.
-    #[napi]
-    pub fn worker_stop(&self, recipe: i64) -> Submitted {
-        self.submit(|| Ok(Op::WorkerStop { recipe: recipe as u64 }))
-    }
+    Ok(Ok(match arg.kind {
+        Kind::Path | Kind::Text => Argument::Text(String::from_unknown(value)?),
+        Kind::Bytes => Argument::Bytes(bytes(BufferSlice::from_unknown(value)?)),
+        Kind::Bool => Argument::Bool(bool::from_unknown(value)?),
+        Kind::F64 => Argument::Real(f64::from_unknown(value)?),
+        Kind::TextList => Argument::Texts(Vec::from_unknown(value)?),
+        Kind::BytesList => {
+            let list = Vec::<BufferSlice<'_>>::from_unknown(value)?;
+            Argument::Payloads(list.into_iter().map(bytes).collect())
+        }
+        Kind::MultiOps => {
+            let entries = Vec::<MultiEntry<'_>>::from_unknown(value)?;
+            let ops: Result<_, _> = entries.into_iter().map(argument::multi).collect();
+            return Ok(ops.map(Argument::MultiOps));
+        }
+        _ => Argument::Number(i64::from_unknown(value)?),
+    }))
 }

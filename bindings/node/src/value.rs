@@ -1,7 +1,7 @@
 //! Values of completions as arrays: the kind (`ValueKind` of the package), then the fields.
 
 use napi::bindgen_prelude::{Array, BufferSlice, Env, Null, i64n};
-use pinfold_glue::{Acl, ClientInfo, Error, MultiResult, ReadResult, Stat, Value};
+use pinfold_glue::{Acl, ClientInfo, Error, Field, MultiResult, ReadResult, Record, Stat, Value};
 
 use crate::error;
 
@@ -76,26 +76,40 @@ pub(crate) fn array<'env>(env: &'env Env, value: Value) -> napi::Result<Array<'e
 }
 
 fn of_recipe<'env>(env: &'env Env, value: Value) -> napi::Result<Array<'env>> {
-    let buffer = |bytes| BufferSlice::copy_from(env, bytes);
     match value {
-        Value::Leadership { recipe, token } => row!(env, 8, recipe as f64, i64n(token)),
-        Value::Leader(None) => row!(env, 9, Null),
-        Value::Leader(Some(leader)) => row!(env, 9, buffer(leader.data)?, i64n(leader.token)),
+        Value::Number(number) => row!(env, 12, i64n(number)),
+        Value::Bool(truth) => row!(env, 13, truth),
+        Value::Null => row!(env, 8, Null),
+        Value::Record(of) => record(env, 8, of),
+        Value::Records(records) => {
+            let mut list = env.create_array(records.len() as u32)?;
+            for (index, of) in records.into_iter().enumerate() {
+                list.set(index as u32, record(env, 8, of)?)?;
+            }
+            row!(env, 9, list)
+        }
         Value::Task(task) => row!(env, 10, task),
-        Value::TaskResult { task, attempt, worker, result } => {
-            row!(env, 11, task, attempt, worker, buffer(result)?)
-        }
-        Value::Counts(counts) => {
-            let master = counts.master.map(buffer).transpose()?;
-            let (waiting, assigned) = (counts.waiting, counts.assigned);
-            row!(env, 12, waiting, assigned, counts.done, counts.dead, counts.workers, master)
-        }
-        Value::Claim { recipe, task, payload, attempt } => {
-            row!(env, 13, recipe as f64, task, buffer(payload)?, attempt)
-        }
-        Value::Recipe(recipe) => row!(env, 14, recipe as f64),
+        Value::Recipe(recipe) => row!(env, 11, recipe as f64),
         other => array(env, other),
     }
+}
+
+/// The fields of a record, in the table's order.
+fn record<'env>(env: &'env Env, kind: u32, record: Record) -> napi::Result<Array<'env>> {
+    let mut array = env.create_array(0)?;
+    array.insert(kind)?;
+    for (_, field) in record.into_fields() {
+        match field {
+            Field::Null => array.insert(Null)?,
+            Field::Text(text) => array.insert(text)?,
+            Field::Bytes(data) => array.insert(BufferSlice::copy_from(env, data)?)?,
+            Field::Int(number) => array.insert(number)?,
+            Field::Long(number) => array.insert(i64n(number))?,
+            Field::Handle(recipe) => array.insert(recipe as f64)?,
+            Field::Bool(value) => array.insert(value)?,
+        }
+    }
+    Ok(array)
 }
 
 /// The kinds are `MultiKind` of the package.

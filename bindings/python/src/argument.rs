@@ -1,7 +1,9 @@
 //! Arguments from Python: bytes, modes, access control lists, durations.
 
+use crate::multi;
 use bytes::Bytes;
-use pinfold_glue::{Acl, AddWatchMode, CreateMode, Security, TlsVerify, WatcherType};
+use pinfold_glue::api::{Arg, Kind};
+use pinfold_glue::{Acl, AddWatchMode, Argument, CreateMode, Security, TlsVerify, WatcherType};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
@@ -41,6 +43,31 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Data {
         }
         data(&value).map(|data| Data(Some(data)))
     }
+}
+
+/// An argument of a recipe's operation, by the kind that the table gives it.
+pub(crate) fn of_recipe(arg: &Arg, value: &Bound<'_, PyAny>) -> PyResult<Argument> {
+    if value.is_none() {
+        return Ok(Argument::Absent);
+    }
+    if let Some(enumeration) = arg.kind.enumeration() {
+        let name: String = value.extract()?;
+        return Argument::variant(enumeration, &name)
+            .map_err(|error| PyValueError::new_err(error.message));
+    }
+    Ok(match arg.kind {
+        Kind::Path | Kind::Text => Argument::Text(value.extract()?),
+        Kind::Bytes => Argument::Bytes(data(value)?),
+        Kind::Bool => Argument::Bool(value.extract()?),
+        Kind::F64 => Argument::Real(value.extract()?),
+        Kind::TextList => Argument::Texts(value.extract()?),
+        Kind::BytesList => {
+            let list = value.try_iter()?.map(|one| data(&one?));
+            Argument::Payloads(list.collect::<PyResult<_>>()?)
+        }
+        Kind::MultiOps => Argument::MultiOps(multi::ops(value)?),
+        _ => Argument::Number(value.extract()?),
+    })
 }
 
 /// A create mode by its name, such as "ephemeral_sequential".

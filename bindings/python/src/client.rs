@@ -72,6 +72,11 @@ impl Client {
         self.inner.submit_as(ticket, op.inner.clone()).map_err(|error| raised(py, &error))
     }
 
+    /// Gives an operation of a recipe up; whether there was one under way.
+    fn cancel(&self, ticket: u64) -> bool {
+        self.inner.cancel(ticket)
+    }
+
     fn call<'py>(&self, py: Python<'py>, op: &Op) -> PyResult<Bound<'py, PyAny>> {
         self.call_as(py, self.inner.reserve(), op)
     }

@@ -59,6 +59,15 @@ impl MultiOp {
     }
 }
 
+/// The steps of a list.
+pub(crate) fn ops(list: &Bound<'_, PyAny>) -> PyResult<Vec<glue::MultiOp>> {
+    let mut ops = Vec::new();
+    for op in list.try_iter()? {
+        ops.push(op?.cast::<MultiOp>()?.get().inner.clone());
+    }
+    Ok(ops)
+}
+
 /// One read of `Client.multi_read`, which succeeds or fails by itself.
 #[pyclass(frozen, module = "pinfold")]
 pub(crate) struct ReadOp {

@@ -1,9 +1,12 @@
 //! `Op`: an operation, ready to be submitted.
 
 use crate::argument::{self, Data};
-use crate::multi::{MultiOp, ReadOp};
+use crate::error;
+use crate::multi::{self, ReadOp};
 use pinfold_glue as glue;
+use pinfold_glue::api::API;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 /// An operation with its arguments. Made by the operations of the Python clients, in one place for
 /// both of them; the clients differ in how they submit it.
@@ -74,11 +77,7 @@ impl Op {
 
     #[staticmethod]
     fn multi(ops: &Bound<'_, PyAny>) -> PyResult<Op> {
-        let mut list = Vec::new();
-        for op in ops.try_iter()? {
-            list.push(op?.cast::<MultiOp>()?.get().inner.clone());
-        }
-        Ok(glue::Op::Multi { ops: list }.into())
+        Ok(glue::Op::Multi { ops: multi::ops(ops)? }.into())
     }
 
     #[staticmethod]
@@ -131,83 +130,17 @@ impl Op {
         Ok(glue::Op::CheckWatches { path, watch_type: argument::watch_type(watch_type)? }.into())
     }
 
+    /// The operation `name` of a recipe; `None` stands for an argument's default.
     #[staticmethod]
-    fn election_campaign(path: String, data: &Bound<'_, PyAny>) -> PyResult<Op> {
-        Ok(glue::Op::ElectionCampaign { path, data: argument::data(data)? }.into())
-    }
-
-    #[staticmethod]
-    fn election_resign(recipe: u64) -> Op {
-        glue::Op::ElectionResign { recipe }.into()
-    }
-
-    #[staticmethod]
-    fn election_leader(path: String) -> Op {
-        glue::Op::ElectionLeader { path }.into()
-    }
-
-    #[staticmethod]
-    fn queue_submit(root: String, payload: &Bound<'_, PyAny>) -> PyResult<Op> {
-        Ok(glue::Op::QueueSubmit { root, payload: argument::data(payload)? }.into())
-    }
-
-    #[staticmethod]
-    fn queue_result(root: String, task: String) -> Op {
-        glue::Op::QueueResult { root, task }.into()
-    }
-
-    #[staticmethod]
-    fn queue_counts(root: String) -> Op {
-        glue::Op::QueueCounts { root }.into()
-    }
-
-    #[staticmethod]
-    fn queue_claim(root: String, worker: String) -> Op {
-        glue::Op::QueueClaim { root, worker }.into()
-    }
-
-    #[staticmethod]
-    fn claim_complete(recipe: u64, result: &Bound<'_, PyAny>) -> PyResult<Op> {
-        Ok(glue::Op::ClaimComplete { recipe, result: argument::data(result)? }.into())
-    }
-
-    #[staticmethod]
-    fn claim_fail(recipe: u64, reason: String) -> Op {
-        glue::Op::ClaimFail { recipe, reason }.into()
-    }
-
-    #[staticmethod]
-    fn claim_release(recipe: u64) -> Op {
-        glue::Op::ClaimRelease { recipe }.into()
-    }
-
-    #[staticmethod]
-    fn master_start(root: String, id: String, max_attempts: u32) -> Op {
-        glue::Op::MasterStart { root, id, max_attempts }.into()
-    }
-
-    #[staticmethod]
-    fn master_stop(recipe: u64) -> Op {
-        glue::Op::MasterStop { recipe }.into()
-    }
-
-    #[staticmethod]
-    fn worker_start(root: String, id: String, capacity: u32, abilities: Vec<String>) -> Op {
-        glue::Op::WorkerStart { root, id, capacity, abilities }.into()
-    }
-
-    #[staticmethod]
-    fn worker_complete(recipe: u64, task: String, result: &Bound<'_, PyAny>) -> PyResult<Op> {
-        Ok(glue::Op::WorkerComplete { recipe, task, result: argument::data(result)? }.into())
-    }
-
-    #[staticmethod]
-    fn worker_fail(recipe: u64, task: String, reason: String) -> Op {
-        glue::Op::WorkerFail { recipe, task, reason }.into()
-    }
-
-    #[staticmethod]
-    fn worker_stop(recipe: u64) -> Op {
-        glue::Op::WorkerStop { recipe }.into()
+    #[pyo3(signature = (name, *arguments))]
+    fn recipe(name: &str, arguments: &Bound<'_, PyTuple>) -> PyResult<Op> {
+        let args = API.recipe(name).map(|(_, operation)| operation.args).unwrap_or_default();
+        let mut list = Vec::with_capacity(arguments.len());
+        for (argument, arg) in arguments.iter().zip(args) {
+            list.push(argument::of_recipe(arg, &argument)?);
+        }
+        let op =
+            glue::Op::recipe(name, list).map_err(|error| error::raised(arguments.py(), &error))?;
+        Ok(op.into())
     }
 }

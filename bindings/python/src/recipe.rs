@@ -11,27 +11,6 @@ pub(crate) fn event<'py>(
     event: glue::RecipeEvent,
 ) -> PyResult<Bound<'py, PyTuple>> {
     let payload = value::bytes(py, &event.payload);
-    let glue::RecipeEvent { task, worker, attempt, token, reason, .. } = event;
-    (kind(event.kind), task, worker, payload, attempt, token, reason).into_pyobject(py)
-}
-
-/// The table's name of a kind.
-fn kind(kind: glue::RecipeEventKind) -> &'static str {
-    use glue::RecipeEventKind as Kind;
-    match kind {
-        Kind::LeadershipLost => "leadership_lost",
-        Kind::MasterElected => "master_elected",
-        Kind::MasterDeposed => "master_deposed",
-        Kind::WorkerJoined => "worker_joined",
-        Kind::WorkerLeft => "worker_left",
-        Kind::TaskAssigned => "task_assigned",
-        Kind::TaskReassigned => "task_reassigned",
-        Kind::TaskCompleted => "task_completed",
-        Kind::TaskDead => "task_dead",
-        Kind::Assigned => "assigned",
-        Kind::Revoked => "revoked",
-        Kind::SessionLost => "session_lost",
-        Kind::SessionRenewed => "session_renewed",
-        Kind::Ended => "ended",
-    }
+    let glue::RecipeEvent { task, worker, attempt, token, reason, path, .. } = event;
+    (event.kind.name(), task, worker, payload, attempt, token, reason, path).into_pyobject(py)
 }

@@ -3,9 +3,9 @@
 use crate::error;
 use crate::stat::Stat;
 use bytes::Bytes;
-use pinfold_glue::{ClientInfo, Error, MultiResult, ReadResult, Value};
+use pinfold_glue::{ClientInfo, Error, Field, MultiResult, ReadResult, Record, Value};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 
 /// The result of an operation.
 pub(crate) fn object<'py>(py: Python<'py>, value: Value) -> PyResult<Bound<'py, PyAny>> {
@@ -31,24 +31,37 @@ pub(crate) fn object<'py>(py: Python<'py>, value: Value) -> PyResult<Bound<'py, 
             let identity = |identity: ClientInfo| (identity.scheme, identity.user);
             any(py, identities.into_iter().map(identity).collect::<Vec<_>>())
         }
-        Value::Leadership { recipe, token } => any(py, (recipe, token)),
-        Value::Leader(leader) => {
-            any(py, leader.map(|leader| (bytes(py, &leader.data), leader.token)))
+        Value::Number(number) => any(py, number),
+        Value::Bool(truth) => any(py, truth),
+        Value::Null => Ok(py.None().into_bound(py)),
+        Value::Record(of) => record(py, of),
+        Value::Records(records) => {
+            let list = PyList::empty(py);
+            for of in records {
+                list.append(record(py, of)?)?;
+            }
+            Ok(list.into_any())
         }
         Value::Task(task) => any(py, task),
-        Value::TaskResult { task, attempt, worker, result } => {
-            any(py, (task, attempt, worker, bytes(py, &result)))
-        }
-        Value::Counts(counts) => {
-            let master = counts.master.map(|master| bytes(py, &master));
-            let pinfold_glue::QueueCounts { waiting, assigned, done, dead, workers, .. } = counts;
-            any(py, (waiting, assigned, done, dead, workers, master))
-        }
-        Value::Claim { recipe, task, payload, attempt } => {
-            any(py, (recipe, task, bytes(py, &payload), attempt))
-        }
         Value::Recipe(recipe) => any(py, recipe),
     }
+}
+
+/// The fields of a record, in the table's order.
+fn record(py: Python<'_>, record: Record) -> PyResult<Bound<'_, PyAny>> {
+    let mut fields = Vec::new();
+    for (_, field) in record.into_fields() {
+        fields.push(match field {
+            Field::Null => py.None().into_bound(py),
+            Field::Text(text) => any(py, text)?,
+            Field::Bytes(data) => bytes(py, &data).into_any(),
+            Field::Int(number) => any(py, number)?,
+            Field::Long(number) => any(py, number)?,
+            Field::Handle(recipe) => any(py, recipe)?,
+            Field::Bool(value) => any(py, value)?,
+        });
+    }
+    Ok(PyTuple::new(py, fields)?.into_any())
 }
 
 /// A copy of the bytes in Python's memory.

@@ -17,13 +17,30 @@ from .client import Client as Client
 from .client import Watch as Watch
 from .errors import Error as Error
 from .recipes import Assignment as Assignment
+from .recipes import Barrier as Barrier
 from .recipes import Claim as Claim
+from .recipes import Counter as Counter
+from .recipes import DoubleBarrier as DoubleBarrier
+from .recipes import Fatal as Fatal
+from .recipes import Group as Group
+from .recipes import Hold as Hold
 from .recipes import LeaderElection as LeaderElection
 from .recipes import Leadership as Leadership
+from .recipes import Lock as Lock
 from .recipes import Master as Master
+from .recipes import Members as Members
+from .recipes import Membership as Membership
+from .recipes import Observer as Observer
+from .recipes import ReadWriteLock as ReadWriteLock
+from .recipes import Results as Results
+from .recipes import Round as Round
+from .recipes import Semaphore as Semaphore
 from .recipes import TaskQueue as TaskQueue
+from .recipes import TreeCache as TreeCache
 from .recipes import Worker as Worker
 from .recipes import submit as submit
+from .recipes import to_json as to_json
+from .recipes import tree_cache as tree_cache
 from .server import Server as Server
 
 __version__: str = _native.VERSION

@@ -12,10 +12,12 @@ __all__ = [
     "Acl",
     "AclResult",
     "ApiError",
+    "AssignmentStrategy",
     "AuthFailedError",
     "BadArgumentsError",
     "BadVersionError",
     "CallTimeoutError",
+    "CancelledError",
     "Children",
     "ClaimLostError",
     "ClosedError",
@@ -25,6 +27,8 @@ __all__ = [
     "Created",
     "Data",
     "DataInconsistencyError",
+    "DeadLetter",
+    "ElectionLayout",
     "EphemeralOnLocalSessionError",
     "EventKind",
     "ForkedError",
@@ -36,7 +40,10 @@ __all__ = [
     "InvalidHandleError",
     "InvalidStateError",
     "Leader",
+    "LockLayout",
+    "LockMode",
     "MarshallingError",
+    "Member",
     "NewConfigNoQuorumError",
     "NoAuthError",
     "NoChildrenForEphemeralsError",
@@ -51,7 +58,9 @@ __all__ = [
     "OperationTimeoutError",
     "Outcome",
     "PanicError",
+    "Participant",
     "QueueCounts",
+    "QueueMetrics",
     "QuotaExceededError",
     "RecipeEvent",
     "RecipeEventKind",
@@ -97,8 +106,28 @@ LISTEN: str | None = None
 DATA_DIR: str | None = None
 TICK_TIME_MS: int = 2000
 PROPERTIES: dict[str, str] | None = None
-MAX_ATTEMPTS: int = 3
+WAIT_MS: int = -1
 CAPACITY: int = 1
+MAX_DEPTH: int = -1
+LIMIT: int = 100
+MAX_ATTEMPTS: int = 3
+KEEP_RESULTS_MS: int = 0
+KEEP_DEAD_MS: int = 0
+TOKEN: int = 0
+SUBMIT_OPTIONS: tuple[str, ...] = (
+    "max_attempts",
+    "initial_backoff_ms",
+    "backoff_factor",
+    "max_backoff_ms",
+    "delay_ms",
+    "not_before_ms",
+    "priority",
+    "needs",
+    "key",
+    "schedule_to_start_ms",
+    "start_to_close_ms",
+    "heartbeat_ms",
+)
 
 
 class CreateMode(str, Enum):
@@ -142,6 +171,48 @@ class WatchType(str, Enum):
     """Lasting watches of the znode."""
     PERSISTENT_RECURSIVE = "persistent_recursive"
     """Lasting watches of everything below it too."""
+
+
+class LockMode(str, Enum):
+    """What a read-write lock is wanted for."""
+
+    READ = "read"
+    """To have it together with other readers."""
+    WRITE = "write"
+    """To have it alone."""
+
+
+class LockLayout(str, Enum):
+    """How the znodes of a lock are named."""
+
+    PINFOLD = "pinfold"
+    """Pinfold's own way."""
+    CURATOR = "curator"
+    """That of Curator's InterProcessMutex and its read-write lock."""
+    KAZOO = "kazoo"
+    """That of kazoo's Lock, ReadLock and WriteLock."""
+
+
+class ElectionLayout(str, Enum):
+    """How the znodes of an election are named."""
+
+    PINFOLD = "pinfold"
+    """Pinfold's own way."""
+    CURATOR_LATCH = "curator_latch"
+    """That of Curator's LeaderLatch."""
+    CURATOR_SELECTOR = "curator_selector"
+    """That of Curator's LeaderSelector."""
+    KAZOO = "kazoo"
+    """That of kazoo's Election."""
+
+
+class AssignmentStrategy(str, Enum):
+    """Which worker a master gives a task to."""
+
+    LEAST_LOADED = "least_loaded"
+    """The one with the most room for its capacity."""
+    ROUND_ROBIN = "round_robin"
+    """One after another."""
 
 
 class TlsVerify(str, Enum):
@@ -209,6 +280,10 @@ class RecipeEventKind(str, Enum):
 
     LEADERSHIP_LOST = "leadership_lost"
     """This candidate leads no longer; stop at once."""
+    LOST = "lost"
+    """What was held, a lock or a lease, is no longer; stop at once."""
+    LEADER_CHANGED = "leader_changed"
+    """`payload` is what the leader says of itself, `token` its fencing token; 0 for no leader."""
     MASTER_ELECTED = "master_elected"
     """This master leads; `token` is its fencing token."""
     MASTER_DEPOSED = "master_deposed"
@@ -225,6 +300,8 @@ class RecipeEventKind(str, Enum):
     """A task's result was committed."""
     TASK_DEAD = "task_dead"
     """A task was given up."""
+    TASK_PROGRESS = "task_progress"
+    """A task's worker wrote how far it is: `payload`."""
     ASSIGNED = "assigned"
     """A task for this worker: handle it, then complete or fail it."""
     REVOKED = "revoked"
@@ -233,6 +310,20 @@ class RecipeEventKind(str, Enum):
     """The recipe's session is over; all of its work is revoked."""
     SESSION_RENEWED = "session_renewed"
     """The recipe goes on in a new session."""
+    MEMBER_JOINED = "member_joined"
+    """`worker` is in the group; `attempt` is its capacity."""
+    MEMBER_UPDATED = "member_updated"
+    """Likewise; its data have changed."""
+    MEMBER_LEFT = "member_left"
+    """`worker` is in the group no longer."""
+    NODE_ADDED = "node_added"
+    """A znode is there; `token` is its mzxid."""
+    NODE_CHANGED = "node_changed"
+    """Likewise; its data have been set."""
+    NODE_REMOVED = "node_removed"
+    """A znode is gone."""
+    INITIALIZED = "initialized"
+    """All that was there at the beginning has been told."""
     ENDED = "ended"
     """The recipe has ended; the last event of its handle."""
 
@@ -566,6 +657,13 @@ class WouldDeadlockError(Error):
     name = "WOULD_DEADLOCK"
 
 
+class CancelledError(Error):
+    """The operation was cancelled by its caller; what it had begun to acquire is given back."""
+
+    code = -1012
+    name = "CANCELLED"
+
+
 class Acl(NamedTuple):
     """One entry of an access control list."""
 
@@ -633,6 +731,32 @@ class WatchEvent(NamedTuple):
     """zxid of the change; -1 where the server did not tell."""
 
 
+class Participant(NamedTuple):
+    """One that has something, or waits for it."""
+
+    data: bytes
+    """What it said of itself."""
+    token: int
+    """Its fencing token, once it holds."""
+    path: str
+    """Its znode."""
+    holds: bool
+    """Whether it has it; the others wait, in this order."""
+
+
+class Member(NamedTuple):
+    """One of a group."""
+
+    id: str
+    """Its name, unique in the group."""
+    data: bytes
+    """What it says of itself."""
+    capacity: int
+    """How much it can take, compared with the others."""
+    token: int
+    """Its fencing token."""
+
+
 class Leader(NamedTuple):
     """Who leads."""
 
@@ -672,6 +796,64 @@ class QueueCounts(NamedTuple):
     """Id of the master; null while there is none."""
 
 
+class QueueMetrics(NamedTuple):
+    """How a queue is doing; latencies are those of the last tasks whose results are kept."""
+
+    waiting: int
+    """Not given to a worker."""
+    assigned: int
+    """With a worker."""
+    done: int
+    """With a committed result."""
+    dead: int
+    """Given up."""
+    workers: int
+    """Workers that are alive."""
+    is_paused: bool
+    """Whether nothing is given out."""
+    oldest_waiting_ms: int
+    """Age of the oldest waiting task; -1 for none."""
+    waited_count: int
+    """Tasks whose time from submission to beginning is known."""
+    waited_mean_ms: int
+    """The average of it."""
+    waited_median_ms: int
+    """Half of them took no longer."""
+    waited_p95_ms: int
+    """95 of 100 took no longer."""
+    waited_max_ms: int
+    """None took longer."""
+    worked_count: int
+    """Tasks whose time from beginning to result is known."""
+    worked_mean_ms: int
+    """The average of it."""
+    worked_median_ms: int
+    """Half of them took no longer."""
+    worked_p95_ms: int
+    """95 of 100 took no longer."""
+    worked_max_ms: int
+    """None took longer."""
+
+
+class DeadLetter(NamedTuple):
+    """A task that was given up."""
+
+    task: str
+    """The task's id."""
+    attempt: int
+    """Its last attempt; 0 when it was never a task."""
+    worker: str
+    """Who had it; empty when nobody did."""
+    cause: str
+    """failed, vanished, deadline, cancelled or unreadable."""
+    reason: str
+    """Why, in words."""
+    ended_ms: int
+    """When, milliseconds since 1970; 0 when not known."""
+    payload: bytes
+    """What was submitted."""
+
+
 class RecipeEvent(NamedTuple):
     """One event of a running recipe; fields that do not apply are empty, null or 0."""
 
@@ -689,6 +871,8 @@ class RecipeEvent(NamedTuple):
     """Fencing token, for ``master_elected``."""
     reason: str
     """Why, for losses, dead tasks and a failed end."""
+    path: str
+    """The znode, for those of a cache."""
 
 
 OPEN_ACL = (Acl(31, "world", "anyone"),)

@@ -48,6 +48,41 @@ pub(super) static ENUMS: &[Enum] = &[
         ],
     },
     Enum {
+        name: "lock_mode",
+        doc: "What a read-write lock is wanted for.",
+        variants: &[
+            variant("read", 1, "To have it together with other readers."),
+            variant("write", 2, "To have it alone."),
+        ],
+    },
+    Enum {
+        name: "lock_layout",
+        doc: "How the znodes of a lock are named.",
+        variants: &[
+            variant("pinfold", 0, "Pinfold's own way."),
+            variant("curator", 1, "That of Curator's InterProcessMutex and its read-write lock."),
+            variant("kazoo", 2, "That of kazoo's Lock, ReadLock and WriteLock."),
+        ],
+    },
+    Enum {
+        name: "election_layout",
+        doc: "How the znodes of an election are named.",
+        variants: &[
+            variant("pinfold", 0, "Pinfold's own way."),
+            variant("curator_latch", 1, "That of Curator's LeaderLatch."),
+            variant("curator_selector", 2, "That of Curator's LeaderSelector."),
+            variant("kazoo", 3, "That of kazoo's Election."),
+        ],
+    },
+    Enum {
+        name: "assignment_strategy",
+        doc: "Which worker a master gives a task to.",
+        variants: &[
+            variant("least_loaded", 0, "The one with the most room for its capacity."),
+            variant("round_robin", 1, "One after another."),
+        ],
+    },
+    Enum {
         name: "tls_verify",
         doc: "How far a server's certificate is looked at.",
         variants: &[
@@ -104,6 +139,13 @@ pub(super) static ENUMS: &[Enum] = &[
         doc: "What a running recipe tells.",
         variants: &[
             variant("leadership_lost", 1, "This candidate leads no longer; stop at once."),
+            variant("lost", 2, "What was held, a lock or a lease, is no longer; stop at once."),
+            variant(
+                "leader_changed",
+                3,
+                "`payload` is what the leader says of itself, `token` its fencing token; 0 for \
+                 no leader.",
+            ),
             variant("master_elected", 10, "This master leads; `token` is its fencing token."),
             variant("master_deposed", 11, "This master leads no longer."),
             variant("worker_joined", 12, "A worker has registered."),
@@ -112,6 +154,7 @@ pub(super) static ENUMS: &[Enum] = &[
             variant("task_reassigned", 15, "A task was taken back from a worker that has gone."),
             variant("task_completed", 16, "A task's result was committed."),
             variant("task_dead", 17, "A task was given up."),
+            variant("task_progress", 18, "A task's worker wrote how far it is: `payload`."),
             variant("assigned", 20, "A task for this worker: handle it, then complete or fail it."),
             variant("revoked", 21, "The task is no longer this worker's; drop the work."),
             variant(
@@ -120,6 +163,13 @@ pub(super) static ENUMS: &[Enum] = &[
                 "The recipe's session is over; all of its work is revoked.",
             ),
             variant("session_renewed", 23, "The recipe goes on in a new session."),
+            variant("member_joined", 40, "`worker` is in the group; `attempt` is its capacity."),
+            variant("member_updated", 41, "Likewise; its data have changed."),
+            variant("member_left", 42, "`worker` is in the group no longer."),
+            variant("node_added", 50, "A znode is there; `token` is its mzxid."),
+            variant("node_changed", 51, "Likewise; its data have been set."),
+            variant("node_removed", 52, "A znode is gone."),
+            variant("initialized", 60, "All that was there at the beginning has been told."),
             variant("ended", 30, "The recipe has ended; the last event of its handle."),
         ],
     },

@@ -85,4 +85,9 @@ pub(super) static ERRORS: &[ErrorCode] = &[
     error(-1009, "NOT_CONNECTED", "No server could be reached within the time limit."),
     error(-1010, "TASK_FAILED", "The task was given up; the message tells the reason."),
     error(-1011, "WOULD_DEADLOCK", "The call would wait for the callback that it is made in."),
+    error(
+        -1012,
+        "CANCELLED",
+        "The operation was cancelled by its caller; what it had begun to acquire is given back.",
+    ),
 ];

@@ -83,11 +83,32 @@ pub(super) static RECORDS: &[Record] = &[
         ],
     },
     Record {
-        name: "leadership",
-        doc: "A won election.",
+        name: "hold",
+        doc: "Something that this client has: a lock, a lease, the lead.",
         fields: &[
-            field("recipe", Kind::Recipe, "Handle; resign with it."),
-            field("token", Kind::I64, "Fencing token: it grows with every new leader."),
+            field("recipe", Kind::Recipe, "Handle; release or resign with it."),
+            field("token", Kind::I64, "Fencing token: it grows with every new holder."),
+            field("path", Kind::Path, "Its znode; a check of it in a multi guards the write."),
+        ],
+    },
+    Record {
+        name: "participant",
+        doc: "One that has something, or waits for it.",
+        fields: &[
+            field("data", Kind::Bytes, "What it said of itself."),
+            field("token", Kind::I64, "Its fencing token, once it holds."),
+            field("path", Kind::Path, "Its znode."),
+            field("holds", Kind::Bool, "Whether it has it; the others wait, in this order."),
+        ],
+    },
+    Record {
+        name: "member",
+        doc: "One of a group.",
+        fields: &[
+            field("id", Kind::Text, "Its name, unique in the group."),
+            field("data", Kind::Bytes, "What it says of itself."),
+            field("capacity", Kind::U32, "How much it can take, compared with the others."),
+            field("token", Kind::I64, "Its fencing token."),
         ],
     },
     Record {
@@ -131,6 +152,46 @@ pub(super) static RECORDS: &[Record] = &[
         ],
     },
     Record {
+        name: "queue_metrics",
+        doc: "How a queue is doing; latencies are those of the last tasks whose results are kept.",
+        fields: &[
+            field("waiting", Kind::I64, "Not given to a worker."),
+            field("assigned", Kind::I64, "With a worker."),
+            field("done", Kind::I64, "With a committed result."),
+            field("dead", Kind::I64, "Given up."),
+            field("workers", Kind::I64, "Workers that are alive."),
+            field("is_paused", Kind::Bool, "Whether nothing is given out."),
+            field("oldest_waiting_ms", Kind::I64, "Age of the oldest waiting task; -1 for none."),
+            field(
+                "waited_count",
+                Kind::I64,
+                "Tasks whose time from submission to beginning is known.",
+            ),
+            field("waited_mean_ms", Kind::I64, "The average of it."),
+            field("waited_median_ms", Kind::I64, "Half of them took no longer."),
+            field("waited_p95_ms", Kind::I64, "95 of 100 took no longer."),
+            field("waited_max_ms", Kind::I64, "None took longer."),
+            field("worked_count", Kind::I64, "Tasks whose time from beginning to result is known."),
+            field("worked_mean_ms", Kind::I64, "The average of it."),
+            field("worked_median_ms", Kind::I64, "Half of them took no longer."),
+            field("worked_p95_ms", Kind::I64, "95 of 100 took no longer."),
+            field("worked_max_ms", Kind::I64, "None took longer."),
+        ],
+    },
+    Record {
+        name: "dead_letter",
+        doc: "A task that was given up.",
+        fields: &[
+            field("task", Kind::Text, "The task's id."),
+            field("attempt", Kind::U32, "Its last attempt; 0 when it was never a task."),
+            field("worker", Kind::Text, "Who had it; empty when nobody did."),
+            field("cause", Kind::Text, "failed, vanished, deadline, cancelled or unreadable."),
+            field("reason", Kind::Text, "Why, in words."),
+            field("ended_ms", Kind::I64, "When, milliseconds since 1970; 0 when not known."),
+            field("payload", Kind::Bytes, "What was submitted."),
+        ],
+    },
+    Record {
         name: "recipe_event",
         doc: "One event of a running recipe; fields that do not apply are empty, null or 0.",
         fields: &[
@@ -141,6 +202,7 @@ pub(super) static RECORDS: &[Record] = &[
             field("attempt", Kind::U32, "1 for the first attempt, for `assigned`."),
             field("token", Kind::I64, "Fencing token, for `master_elected`."),
             field("reason", Kind::Text, "Why, for losses, dead tasks and a failed end."),
+            field("path", Kind::Path, "The znode, for those of a cache."),
         ],
     },
 ];

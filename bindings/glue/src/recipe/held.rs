@@ -1,12 +1,40 @@
-//! A recipe that several operations may use at a time, until one takes it out to end it.
+//! A running recipe: several operations may use it at a time, until one takes it out to end it.
 
+use std::any::Any;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pinfold_client as core;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 use tokio::task::JoinHandle;
 
-use crate::Error;
+use super::Recipes;
+use crate::{Error, RecipeEvent};
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What has a handle: it tells events, and ends in good order.
+pub(super) trait Recipe: Send + Sync + Sized + 'static {
+    /// What a handle of it is called in an error.
+    const CALLED: &'static str;
+
+    /// The next event; `None` when it has ended by itself.
+    fn next(&self) -> impl Future<Output = Option<RecipeEvent>> + Send;
+
+    /// Ends it.
+    fn end(self) -> impl Future<Output = Result<(), core::Error>> + Send;
+}
+
+/// A recipe of some kind.
+pub(super) trait Running: Send + Sync {
+    fn as_any(&self) -> &dyn Any;
+
+    /// Has its events told from now on.
+    fn tell_events(&self, recipe: u64, recipes: Arc<Recipes>);
+
+    fn end(self: Box<Self>) -> Boxed<Result<(), core::Error>>;
+}
 
 pub(super) struct Held<T> {
     slot: Arc<RwLock<Option<T>>>,
@@ -25,7 +53,7 @@ impl<T> Deref for Borrowed<T> {
     }
 }
 
-impl<T> Held<T> {
+impl<T: Recipe> Held<T> {
     pub(super) fn new(recipe: T) -> Held<T> {
         Held { slot: Arc::new(RwLock::new(Some(recipe))), pump: Arc::default() }
     }
@@ -35,19 +63,15 @@ impl<T> Held<T> {
     }
 
     /// Uses the recipe; whoever takes it waits until the use is over.
-    pub(super) async fn borrow(self, recipe: u64, wanted: &str) -> Result<Borrowed<T>, Error> {
+    pub(super) async fn borrow(self, recipe: u64) -> Result<Borrowed<T>, Error> {
         let guard = self.slot.read_owned().await;
         OwnedRwLockReadGuard::try_map(guard, Option::as_ref)
             .map(Borrowed)
-            .map_err(|_| Error::invalid_handle(recipe, wanted))
-    }
-
-    pub(super) fn set_pump(&self, pump: JoinHandle<()>) {
-        *self.pump.lock().unwrap_or_else(PoisonError::into_inner) = Some(pump);
+            .map_err(|_| Error::invalid_handle(recipe, T::CALLED))
     }
 
     /// Takes the recipe out to end it, once nobody uses it any more.
-    pub(super) async fn take(self) -> Option<T> {
+    async fn take(self) -> Option<T> {
         let pump = self.pump.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(pump) = pump {
             pump.abort();
@@ -55,5 +79,36 @@ impl<T> Held<T> {
             let _ = pump.await;
         }
         self.slot.write().await.take()
+    }
+}
+
+impl<T: Recipe> Running for Held<T> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn tell_events(&self, recipe: u64, recipes: Arc<Recipes>) {
+        let own = self.share();
+        let runtime = recipes.runtime.clone();
+        let pump = runtime.spawn(async move {
+            let mut last = None;
+            if let Ok(running) = own.borrow(recipe).await {
+                while let Some(event) = running.next().await {
+                    last = Some(event.clone());
+                    recipes.tell(recipe, event);
+                }
+            }
+            recipes.finish(recipe, last);
+        });
+        *self.pump.lock().unwrap_or_else(PoisonError::into_inner) = Some(pump);
+    }
+
+    fn end(self: Box<Self>) -> Boxed<Result<(), core::Error>> {
+        Box::pin(async move {
+            match self.take().await {
+                Some(recipe) => recipe.end().await,
+                None => Ok(()),
+            }
+        })
     }
 }

@@ -156,7 +156,14 @@ class Client(Session):
             self._router.arm(ticket, watch, lasting)
         future: asyncio.Future[Any] = self._loop.create_future()
         self._waiting[ticket] = (future, convert, abandon)
+        if abandon is not None:
+            future.add_done_callback(lambda done: self._give_up(ticket, done))
         return future
+
+    def _give_up(self, ticket: int, future: asyncio.Future[Any]) -> None:
+        """Whoever waited for a recipe was cancelled, and so is what the recipe does."""
+        if future.cancelled():
+            self._native.cancel(ticket)
 
     def _drain(self) -> None:
         self._router.route(self._native.drain(_BATCH))
@@ -164,13 +171,18 @@ class Client(Session):
     def _settle(self, ticket: int, succeeded: bool, value: Any) -> None:
         future, convert, abandon = self._waiting.pop(ticket)
         if future.done():
-            # Cancelled: the operation was done all the same, so what it won is given back.
+            # Cancelled: if the operation was done all the same, what it won is given back.
             if succeeded and abandon is not None:
                 abandon(value)
-        elif succeeded:
-            future.set_result(value if convert is None else convert(value))
-        else:
+        elif not succeeded:
             future.set_exception(value)
+        elif convert is None:
+            future.set_result(value)
+        else:
+            try:
+                future.set_result(convert(value))
+            except Exception as error:
+                future.set_exception(error)
 
     def _end(self) -> None:
         self._loop.remove_reader(self._fd)
