@@ -7,6 +7,7 @@
 pub mod case;
 pub mod differential;
 pub mod driver;
+pub mod load;
 pub mod matrix;
 pub mod pattern;
 pub mod process;

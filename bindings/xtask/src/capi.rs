@@ -73,6 +73,13 @@ pub(crate) fn compile(source: &Path) -> Fallible<PathBuf> {
     compile_with(&prefix, source, &[])
 }
 
+/// The same with optimisations, of the library and of the program.
+pub(crate) fn compile_optimised(source: &Path) -> Fallible<PathBuf> {
+    let prefix = workspace::built()?.with_file_name("release").join("capi");
+    install(&prefix, true)?;
+    compile_with(&prefix, source, &["-O2"])
+}
+
 fn default_prefix() -> Fallible<PathBuf> {
     Ok(workspace::built()?.join("capi"))
 }
@@ -106,15 +113,10 @@ fn install(prefix: &Path, release: bool) -> Fallible {
 
 fn build(release: bool) -> Fallible<PathBuf> {
     if release {
-        step::run(&mut workspace::cargo(&["build", "--package", "pinfold-c", "--release"]))?;
-    } else {
-        workspace::build()?;
+        return workspace::build_optimised();
     }
-    let development = workspace::built()?;
-    Ok(match release {
-        false => development,
-        true => development.with_file_name("release"),
-    })
+    workspace::build()?;
+    workspace::built()
 }
 
 /// Copies a file that differs, by rename: a program that runs keeps the file that it has mapped.

@@ -3,17 +3,19 @@
 //! Each tells its story (`bindings/conformance/clients`) to Pinfold and to Apache ZooKeeper, and
 //! what it prints has to be the committed text both times.
 
+mod line;
 mod secured;
 
 use crate::fault::Doing;
-use crate::{Fallible, Fault, cache, maven, oracle, step, workspace};
+use crate::{Fallible, Fault, cache, debian, maven, oracle, step, workspace};
 use pinfold_conformance::process::ServerProcess;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Run kazoo, libzookeeper_mt, zkCli, and clients with TLS and SASL, against both servers
+/// Run kazoo, libzookeeper_mt, zkCli, clients with TLS and SASL, and locks that are shared with
+/// kazoo and Curator, against both servers
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Take what they print against Apache ZooKeeper as the expected text
@@ -55,6 +57,7 @@ pub(crate) fn run(args: Args) -> Fallible {
         tell_all(&stories, "pinfold", server.address(), false, &mut failed);
     }
     secured::tell_all(args.only.as_deref(), args.accept, &mut failed);
+    line::tell_all(args.only.as_deref(), &mut failed);
     if failed.is_empty() { Ok(()) } else { Err(Fault::new(failed.join("\n"))) }
 }
 
@@ -134,32 +137,21 @@ fn folder() -> PathBuf {
 }
 
 fn kazoo() -> Fallible<Launcher> {
+    kazoo_with("kazoo_story.py")
+}
+
+/// A program of kazoo.
+fn kazoo_with(script: &'static str) -> Fallible<Launcher> {
     let python = cache::venv("kazoo", &["kazoo==2.11.0"])?;
     Ok(Box::new(move |address| {
         let mut command = Command::new(&python);
-        command.arg(folder().join("kazoo_story.py")).arg(address);
+        command.arg(folder().join(script)).arg(address);
         Ok(command)
     }))
 }
 
-/// Debian's build of ZooKeeper's C client, unpacked into the cache; nothing is installed.
 fn zookeeper_mt() -> Fallible<Launcher> {
-    for program in ["apt-get", "dpkg", "gcc"] {
-        if !step::available(program) {
-            return Err(Fault::new(format!("{program} is not on the PATH")));
-        }
-    }
-    let packages = cache::filled("libzookeeper-mt", "libzookeeper-mt-dev 2", fetch_debian)?;
-    let usr = packages.join("root/usr");
-    let library = find(&usr.join("lib"), "libzookeeper_mt.so.2")
-        .ok_or_else(|| Fault::new("the Debian package has no libzookeeper_mt.so.2"))?;
-    let libraries = library.parent().unwrap_or(&usr);
-    let program = packages.join("zookeeper_mt_story");
-    let mut gcc = Command::new("gcc");
-    gcc.args(["-Wall", "-Wextra", "-Werror", "-DTHREADED", "-I"]).arg(usr.join("include"));
-    gcc.arg("-o").arg(&program).arg(folder().join("zookeeper_mt_story.c")).arg(&library);
-    gcc.arg("-lpthread").arg(format!("-Wl,-rpath,{}", libraries.display()));
-    step::run(&mut gcc)?;
+    let program = zookeeper_mt_program(&folder().join("zookeeper_mt_story.c"))?;
     Ok(Box::new(move |address| {
         let mut command = Command::new(&program);
         command.arg(address);
@@ -167,34 +159,24 @@ fn zookeeper_mt() -> Fallible<Launcher> {
     }))
 }
 
-fn fetch_debian(folder: &Path) -> Fallible {
-    let names = ["libzookeeper-mt-dev", "libzookeeper-mt2"];
-    let download = || {
-        let mut apt = Command::new("apt-get");
-        apt.current_dir(folder).args(["-q", "download"]).args(names);
-        step::output(&mut apt)
-    };
-    eprintln!("fetching {} from Debian", names.join(" and "));
-    // A machine that never looked has no package lists yet.
-    if download().is_err() {
-        step::output(Command::new("apt-get").args(["-q", "update"]))?;
-        download()?;
+/// Compiles a source against Debian's build of ZooKeeper's C client.
+pub(crate) fn zookeeper_mt_program(source: &Path) -> Fallible<PathBuf> {
+    if !step::available("gcc") {
+        return Err(Fault::new("gcc is not on the PATH"));
     }
-    for entry in fs::read_dir(folder).doing(folder.display())? {
-        let path = entry.doing(folder.display())?.path();
-        if path.extension().is_some_and(|extension| extension == "deb") {
-            step::run(Command::new("dpkg").arg("-x").arg(&path).arg(folder.join("root")))?;
-        }
-    }
-    Ok(())
-}
-
-fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    let entries = fs::read_dir(folder).ok()?;
-    entries.flatten().find_map(|entry| {
-        let path = entry.path();
-        if path.is_dir() { find(&path, name) } else { path.ends_with(name).then_some(path) }
-    })
+    let packages = ["libzookeeper-mt-dev", "libzookeeper-mt2"];
+    let usr = debian::unpacked("libzookeeper-mt", &packages)?.join("usr");
+    let library = debian::find(&usr.join("lib"), "libzookeeper_mt.so.2")
+        .ok_or_else(|| Fault::new("the Debian package has no libzookeeper_mt.so.2"))?;
+    let libraries = library.parent().unwrap_or(&usr);
+    let program = workspace::built()?.join("c").join(source.file_stem().unwrap_or_default());
+    fs::create_dir_all(program.parent().unwrap_or(&usr)).doing("making a folder")?;
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-O2", "-Wall", "-Wextra", "-Werror", "-DTHREADED", "-I"]).arg(usr.join("include"));
+    gcc.arg("-o").arg(&program).arg(source).arg(&library);
+    gcc.arg("-lpthread").arg(format!("-Wl,-rpath,{}", libraries.display()));
+    step::run(&mut gcc)?;
+    Ok(program)
 }
 
 fn zkcli() -> Fallible<Launcher> {

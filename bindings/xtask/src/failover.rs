@@ -76,7 +76,7 @@ async fn interruptible(args: &Args, binary: &Path, folder: &Path) -> Fallible<Fi
 }
 
 /// A session with an ephemeral node, by which it can be told whether it was kept.
-struct Witness {
+pub(crate) struct Witness {
     client: Client,
     session: i64,
     ephemeral: String,
@@ -107,6 +107,23 @@ impl Witness {
     }
 }
 
+/// A session on each of these servers.
+pub(crate) async fn witnesses(hosts: &[&str]) -> Fallible<Vec<Witness>> {
+    let mut options = Options::new(hosts.join(","));
+    options.connect_timeout = SERVING_WITHIN;
+    let first = Client::connect(options).await?;
+    first.create("/failover", "", CreateMode::Persistent, &Acl::open_unsafe()).await?;
+    first.close().await?;
+    let mut witnesses = Vec::new();
+    for node in 0..hosts.len() {
+        // The first address is where it goes while that server runs.
+        let mut hosts = hosts.to_vec();
+        hosts.rotate_left(node);
+        witnesses.push(Witness::new(&hosts.join(","), &format!("w{node}")).await?);
+    }
+    Ok(witnesses)
+}
+
 /// Writes until one is accepted that was sent after `since`.
 async fn written(client: &Client, since: Instant) -> Fallible<Duration> {
     while since.elapsed() < WRITTEN_WITHIN {
@@ -123,16 +140,8 @@ async fn measure(args: &Args, binary: &Path, folder: &Path) -> Fallible<Figures>
     let plan = Plan { servers: args.nodes.into(), ..Plan::default() };
     let mut fleet = Fleet::start(binary, folder, &plan).await?;
     fleet.serving(SERVING_WITHIN).await?;
-    let first = Client::connect(Options::new(fleet.addresses())).await?;
-    first.create("/failover", "", CreateMode::Persistent, &Acl::open_unsafe()).await?;
-    first.close().await?;
-    let mut witnesses = Vec::new();
-    for node in 0..fleet.len() {
-        // The first address is where it goes while that server runs.
-        let mut hosts: Vec<&str> = (0..fleet.len()).map(|other| fleet.address(other)).collect();
-        hosts.rotate_left(node);
-        witnesses.push(Witness::new(&hosts.join(","), &format!("w{node}")).await?);
-    }
+    let hosts: Vec<&str> = (0..fleet.len()).map(|node| fleet.address(node)).collect();
+    let witnesses = witnesses(&hosts).await?;
     let mut figures = Figures { kills: args.kills, ..Figures::default() };
     for round in 1..=args.kills {
         tokio::time::sleep(CALM).await;
@@ -158,7 +167,7 @@ async fn measure(args: &Args, binary: &Path, folder: &Path) -> Fallible<Figures>
 }
 
 /// The first write of anybody.
-async fn accepted(witnesses: &[Witness], killed: Instant) -> Fallible<Duration> {
+pub(crate) async fn accepted(witnesses: &[Witness], killed: Instant) -> Fallible<Duration> {
     let mut trying = tokio::task::JoinSet::new();
     for witness in witnesses {
         let client = witness.client.clone();

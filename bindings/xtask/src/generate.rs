@@ -11,6 +11,8 @@ mod node;
 mod python;
 #[path = "gen/readme.rs"]
 mod readme;
+#[path = "gen/recipes.rs"]
+mod recipes;
 
 use crate::fault::Doing;
 use crate::{Fallible, Fault, workspace};
@@ -24,6 +26,8 @@ pub(crate) type Outputs = Vec<(PathBuf, String)>;
 type Generator = (&'static str, fn() -> Outputs);
 
 const GENERATORS: &[Generator] = &[
+    // Before the header, which is made from what this writes.
+    ("recipes", recipes::outputs),
     ("c", c::outputs),
     ("node", node::outputs),
     ("python", python::outputs),

@@ -15,6 +15,7 @@
 //!
 //! Each does nothing slow when nothing has changed. `run` of the same modules builds and tests.
 
+mod bench;
 mod cache;
 mod capi;
 mod chaos;
@@ -23,6 +24,7 @@ mod clients;
 mod conformance;
 mod crash;
 mod deadline;
+mod debian;
 mod demo;
 mod deny;
 mod differential;
@@ -81,6 +83,7 @@ commands! {
     Chaos => chaos,
     Failover => failover,
     Recovery => recovery,
+    Bench => bench,
     Fuzz => fuzz,
     Examples => examples,
     Conformance => conformance,

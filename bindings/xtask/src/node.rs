@@ -56,10 +56,20 @@ pub(crate) fn prepare() -> Fallible {
     build_counted(&mut Steps::new(3), false)
 }
 
+/// The same with optimisations, until the next time that the development profile is built.
+pub(crate) fn prepare_optimised() -> Fallible {
+    build_counted(&mut Steps::new(3), true)
+}
+
+/// Where `import "pinfold"` finds the package, after it was prepared.
+pub(crate) fn modules() -> PathBuf {
+    workspace::root().join("examples/node_modules")
+}
+
 fn build_counted(steps: &mut Steps, release: bool) -> Fallible {
     steps.next("building the native module of the Node package");
     if release {
-        step::run(&mut workspace::cargo(&["build", "--package", "pinfold-node", "--release"]))?;
+        workspace::build_optimised()?;
     } else {
         workspace::build()?;
     }
@@ -68,7 +78,7 @@ fn build_counted(steps: &mut Steps, release: bool) -> Fallible {
     dependencies()?;
     steps.next("compiling the TypeScript of the Node package");
     step::run(&mut tsc(&["-p", "tsconfig.json"]))?;
-    link(&workspace::root().join("examples/node_modules"))
+    link(&modules())
 }
 
 fn package() -> PathBuf {
@@ -109,7 +119,7 @@ fn dependencies() -> Fallible {
 }
 
 /// npm, with its downloads in the one cache folder.
-fn npm(folder: &Path) -> Fallible<Command> {
+pub(crate) fn npm(folder: &Path) -> Fallible<Command> {
     let mut command = Command::new("npm");
     command.current_dir(folder).env("npm_config_cache", cache::dir()?.join("npm"));
     command.env("npm_config_update_notifier", "false");

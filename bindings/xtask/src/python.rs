@@ -36,7 +36,8 @@ pub(crate) fn run(args: Args) -> Fallible {
     }
     let mut steps = Steps::new(4);
     steps.next("building the Python package (development profile)");
-    build()?;
+    workspace::build()?;
+    place(&workspace::built()?)?;
     let python = environment("python-tests", TEST_REQUIREMENTS)?;
     steps.next("types: the stubs against the module, and the package by itself");
     check_types(&python)?;
@@ -51,14 +52,20 @@ pub(crate) fn run(args: Args) -> Fallible {
 /// Builds the package in the development profile into a virtual environment of the cache, and
 /// answers that environment's interpreter. Quick when nothing has changed.
 pub(crate) fn interpreter() -> Fallible<PathBuf> {
-    build()?;
+    workspace::build()?;
+    place(&workspace::built()?)?;
     environment("python", &[])
 }
 
-/// Builds the native module and puts it into the package's sources, where an import finds it.
-fn build() -> Fallible {
-    workspace::build()?;
-    let built = workspace::built()?.join("lib_native.so");
+/// The same with optimisations, until the next time that the development profile is built.
+pub(crate) fn optimised_interpreter() -> Fallible<PathBuf> {
+    place(&workspace::build_optimised()?)?;
+    environment("python", &[])
+}
+
+/// Puts the native module into the package's sources, where an import finds it.
+fn place(folder: &Path) -> Fallible {
+    let built = folder.join("lib_native.so");
     let target = package().join("src/pinfold/_native.abi3.so");
     let content = fs::read(&built).doing(built.display())?;
     if fs::read(&target).is_ok_and(|old| old == content) {

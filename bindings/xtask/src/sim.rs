@@ -16,7 +16,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Fallible {
     // Optimised, because it is all about many seeds.
     let profile = ["--profile", "simulation"];
-    step::run(workspace::cargo(&["build", "-q", "-p", "pinfold-sim"]).args(profile))?;
+    // With it the runtime takes a seed, for the order of what is ready at the same time.
+    let flags = std::env::var("RUSTFLAGS").unwrap_or_default() + " --cfg tokio_unstable";
+    let mut build = workspace::cargo(&["build", "-q", "-p", "pinfold-sim"]);
+    step::run(build.args(profile).env("RUSTFLAGS", flags.trim()))?;
     let target = workspace::built()?;
     let optimised = target.parent().unwrap_or(&target).join("simulation");
     let status = Command::new(optimised.join("pinfold-sim")).args(args.arguments).status();

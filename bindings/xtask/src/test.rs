@@ -46,6 +46,7 @@ const PARTS: &[Part] = &[
         "clients' own tests, those that say most, against what passes on Apache ZooKeeper",
         &["suites", "--quick", "--only-pinfold"],
     ),
+    ("bench", "that every row of the benchmark gives figures", &["bench", "--quick"]),
     ("sim", "simulated ensembles and clients under faults", &["sim", "--seeds", "0..100"]),
     ("crash", "kill -9 of the server under a write load", &["crash", "--rounds", "5"]),
     (

@@ -44,6 +44,20 @@ pub(crate) fn build() -> Fallible {
     built.clone().map_err(Fault::new)
 }
 
+/// Builds the libraries of all bindings with optimisations, once per run, and answers the folder.
+/// In one go for the same reason.
+pub(crate) fn build_optimised() -> Fallible<PathBuf> {
+    static BUILT: OnceLock<Result<(), String>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        eprintln!("building the optimised libraries of the bindings");
+        let packages = ["-p", "pinfold-c", "-p", "pinfold-node", "-p", "pinfold-python"];
+        let mut build = cargo(&["build", "--release"]);
+        step::run(build.args(packages)).map_err(|fault| fault.to_string())
+    });
+    built.clone().map_err(Fault::new)?;
+    Ok(self::built()?.with_file_name("release"))
+}
+
 /// Builds what is not built, and answers the path of the `pinfold` server.
 pub(crate) fn server_binary() -> Fallible<PathBuf> {
     build()?;

@@ -26,10 +26,17 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    pub(crate) fn new() -> Result<Actor, String> {
+    /// The seed decides what goes first of all that is ready at the same time, where the build
+    /// is that of `cargo x sim`; in others the runtime itself does.
+    pub(crate) fn new(seed: u64) -> Result<Actor, String> {
         watch_panics();
-        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
-        let runtime = runtime.map_err(|error| error.to_string())?;
+        let mut builder = Builder::new_current_thread();
+        builder.enable_time().start_paused(true);
+        #[cfg(tokio_unstable)]
+        builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+        #[cfg(not(tokio_unstable))]
+        let _ = seed;
+        let runtime = builder.build().map_err(|error| error.to_string())?;
         Ok(Actor { runtime, paused_until_ms: 0, behind_ms: 0 })
     }
 

@@ -8,7 +8,7 @@ use pinfold_client::{Acl, Client, CreateMode, Error, MultiOp, Options, Outcome, 
 use tokio::time::sleep;
 
 use crate::Random;
-use crate::ledger::CONFIG;
+use crate::ledger::{CONFIG, EPOCH_MS};
 use crate::network::Place;
 use crate::promises::{self, Token};
 use crate::recorder::Recorder;
@@ -34,6 +34,10 @@ impl World for Outside {
 
     fn random(&self) -> u32 {
         self.random.lock().unwrap_or_else(PoisonError::into_inner).number() as u32
+    }
+
+    fn wall_ms(&self) -> i64 {
+        EPOCH_MS + self.place.network.now_ms() as i64
     }
 }
 

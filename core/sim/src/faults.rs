@@ -39,6 +39,10 @@ pub(crate) enum Fault {
     Leave { server: u64 },
     /// A client dies without a word; another takes its place.
     KillClient { client: usize, with_power: bool },
+    /// A client's process stands still, and does not know it.
+    PauseClient { client: usize, for_ms: u64 },
+    /// A client's connections break, and answers that are on their way are lost.
+    ResetClient { client: usize },
 }
 
 /// How a partition cuts.
@@ -68,19 +72,39 @@ impl fmt::Display for Scheduled {
     }
 }
 
-/// What goes wrong before `until_ms` among this many servers and clients.
-pub(crate) fn plan(seed: u64, servers: u64, clients: u64, until_ms: u64) -> Vec<Scheduled> {
+/// What goes wrong before `until_ms` among this many servers and clients. With `of_clients` more
+/// than every other time it is a client that something befalls.
+pub(crate) fn plan(
+    seed: u64,
+    servers: u64,
+    clients: u64,
+    until_ms: u64,
+    of_clients: bool,
+) -> Vec<Scheduled> {
     let mut random = Random::new(seed ^ 0xfa017);
     // Some runs are quiet, in some everything comes at once.
     let pause_ms = *random.pick(&[1500, 3000, 3000, 6000, 12_000]);
     let mut plan = Vec::new();
     let mut at_ms = 1500 + random.below(2000);
     while at_ms < until_ms {
-        let fault = fault(&mut random, servers, clients);
+        let fault = match of_clients && !random.one_in(3) {
+            true => fault_of_client(&mut random, clients),
+            false => fault(&mut random, servers, clients),
+        };
         plan.push(Scheduled { at_ms, fault });
         at_ms += 1 + random.below(2 * pause_ms);
     }
     plan
+}
+
+fn fault_of_client(random: &mut Random, clients: u64) -> Fault {
+    let client = random.below(clients) as usize;
+    match random.below(6) {
+        0 => Fault::KillClient { client, with_power: random.one_in(2) },
+        1..=3 => Fault::ResetClient { client },
+        // From shorter than any session's timeout to much longer than that.
+        _ => Fault::PauseClient { client, for_ms: 100 + random.below(9000) },
+    }
 }
 
 fn crash(random: &mut Random) -> CrashKind {

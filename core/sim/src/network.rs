@@ -143,6 +143,21 @@ impl Network {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Virtual milliseconds since the beginning.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.inner().now_ms
+    }
+
+    /// Breaks every connection of a host, whose process lives on: answers on their way are lost.
+    pub(crate) fn reset(&self, host: Host) {
+        let mut inner = self.inner();
+        for connection in inner.connections.values_mut() {
+            if connection.hosts.contains(&host) {
+                connection.break_off();
+            }
+        }
+    }
+
     /// Where everything is written down.
     pub(crate) fn recorder(&self) -> Recorder {
         self.inner().recorder.clone()

@@ -187,7 +187,7 @@ impl Server {
         let config = config.map_err(|error| error.to_string())?;
         let disk = Arc::new(self.disk.clone());
         let environment = Environment::of(Arc::new(outside), disk, LOG);
-        let actor = Actor::new()?;
+        let actor = Actor::new(self.seed ^ (self.id << 48) ^ self.lives)?;
         let (stop, stopped) = oneshot::channel();
         let stopped = async move {
             if stopped.await.is_err() {

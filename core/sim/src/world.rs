@@ -89,7 +89,7 @@ impl fmt::Display for Violation {
 /// What goes wrong in a run of this setting.
 pub fn schedule(setting: &Setting) -> Vec<Scheduled> {
     let until_ms = (setting.seconds * 1000).max(LEAST_MS) - CALM_MS;
-    plan(setting.seed, setting.servers, CLIENTS, until_ms)
+    plan(setting.seed, setting.servers, CLIENTS, until_ms, false)
 }
 
 /// Runs a setting.
@@ -189,7 +189,7 @@ impl World {
     fn operate(&mut self) {
         let place = Place { network: self.network.clone(), host: OPERATOR };
         let (sender, changes) = unbounded_channel();
-        match Actor::new() {
+        match Actor::new(self.setting.seed ^ 0x0bee) {
             Ok(actor) => {
                 actor.spawn(operator::work(place, self.setting.servers, changes));
                 self.operator = Some((actor, sender));
@@ -209,9 +209,9 @@ impl World {
         let host = 100 + self.born as Host;
         let place = Place { network: self.network.clone(), host };
         let hosts: Vec<String> = self.servers.iter().map(|s| format!("n{}:2181", s.id)).collect();
-        match Actor::new() {
+        let seed = self.setting.seed ^ (u64::from(host) << 20);
+        match Actor::new(seed) {
             Ok(actor) => {
-                let seed = self.setting.seed ^ (u64::from(host) << 20);
                 actor.spawn(customer::work(hosts.join(","), place, seed));
                 Some((actor, host))
             }
@@ -375,6 +375,10 @@ impl World {
                     }
                 }
             }
+            Fault::PauseClient { client, for_ms } => {
+                self.clients[client].0.pause(self.now_ms + for_ms);
+            }
+            Fault::ResetClient { client } => self.network.reset(self.clients[client].1),
             other => self.inflict_server(other),
         }
     }

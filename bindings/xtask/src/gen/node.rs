@@ -2,7 +2,7 @@
 //! with their doc texts, from the one table.
 
 use crate::generate::Outputs;
-use pinfold_glue::api::{API, Arg, Default, Enum, Kind, Record};
+use pinfold_glue::api::{API, Arg, Default, Enum, Kind, OptionSet, Record};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -29,6 +29,7 @@ fn vocabulary() -> String {
     options(&mut out, "ClientOptions", "CLIENT_DEFAULTS", client, API.options);
     let server = "Options of `Server.start`.";
     options(&mut out, "ServerOptions", "SERVER_DEFAULTS", server, API.server_options);
+    API.option_sets.iter().for_each(|set| option_set(&mut out, set));
     // A record with a handle is a class of the package.
     let plain = |entry: &&Record| entry.fields.iter().all(|field| field.kind != Kind::Recipe);
     API.records.iter().filter(plain).for_each(|entry| record(&mut out, entry));
@@ -91,6 +92,25 @@ fn options(out: &mut String, interface: &str, defaults: &str, about: &str, args:
     let _ = writeln!(out, "}};");
 }
 
+/// Options whose defaults are the core's.
+fn option_set(out: &mut String, set: &OptionSet) {
+    doc(out, "", set.doc);
+    let _ = writeln!(out, "export interface {} {{", pascal(set.name));
+    for arg in set.options {
+        let default = match arg.default {
+            Some(Default::Empty) | None => "none".to_owned(),
+            Some(default) => literal(default),
+        };
+        doc(out, "  ", &format!("{} Default: {default}.", arg.doc));
+        let kind = match arg.kind {
+            Kind::I64 => "bigint | number",
+            kind => option_type(kind),
+        };
+        let _ = writeln!(out, "  readonly {}?: {kind} | undefined;", camel(arg.name));
+    }
+    let _ = writeln!(out, "}}");
+}
+
 fn record(out: &mut String, entry: &Record) {
     doc(out, "", entry.doc);
     let _ = writeln!(out, "export interface {} {{", pascal(entry.name));
@@ -114,9 +134,19 @@ fn record(out: &mut String, entry: &Record) {
 fn operations(out: &mut String) {
     let _ = writeln!(out, "\n/** @internal Every operation, with its arguments in call order. */");
     let _ = writeln!(out, "export const OPERATIONS: Record<string, readonly string[]> = {{");
-    for operation in API.operations {
+    let recipes = API.recipes.iter().flat_map(|recipe| recipe.operations);
+    for operation in API.operations.iter().chain(recipes) {
         let args: Vec<_> = operation.args.iter().map(|arg| format!("\"{}\"", arg.name)).collect();
-        let _ = writeln!(out, "  {}: [{}],", operation.name, args.join(", "));
+        let line = format!("  {}: [{}],", operation.name, args.join(", "));
+        if line.len() <= WIDTH {
+            let _ = writeln!(out, "{line}");
+            continue;
+        }
+        let _ = writeln!(out, "  {}: [", operation.name);
+        for line in wrapped(&format!("{},", args.join(", ")), WIDTH - 4) {
+            let _ = writeln!(out, "    {line}");
+        }
+        let _ = writeln!(out, "  ],");
     }
     let _ = writeln!(out, "}};");
 }
@@ -132,16 +162,27 @@ fn doc(out: &mut String, indent: &str, text: &str) {
         return;
     }
     let _ = writeln!(out, "{indent}/**");
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if indent.len() + 4 + line.len() + word.len() > WIDTH {
-            let _ = writeln!(out, "{indent} *{line}");
-            line.clear();
-        }
-        line.push(' ');
-        line.push_str(word);
+    for line in wrapped(&text, WIDTH - indent.len() - " * ".len()) {
+        let _ = writeln!(out, "{indent} * {line}");
     }
-    let _ = writeln!(out, "{indent} *{line}\n{indent} */");
+    let _ = writeln!(out, "{indent} */");
+}
+
+/// The words of `text` in lines of at most `width` columns.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is a first line");
+        match line.len() {
+            0 => line.push_str(word),
+            len if len + 1 + word.len() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn field_type(kind: Kind) -> &'static str {
@@ -161,7 +202,12 @@ fn field_type(kind: Kind) -> &'static str {
         Kind::AclList => "readonly Acl[]",
         Kind::Stat => "Stat",
         Kind::NullableStat => "Stat | null",
-        Kind::NullableLeader => "Leader | null",
+        Kind::LockMode => "LockMode",
+        Kind::LockLayout => "LockLayout",
+        Kind::ElectionLayout => "ElectionLayout",
+        Kind::AssignmentStrategy => "AssignmentStrategy",
+        Kind::F64 => "number",
+        Kind::BytesList => "readonly Buffer[]",
         Kind::IdentityList => "readonly Identity[]",
         Kind::MultiOps | Kind::MultiResults | Kind::ReadOps | Kind::AuthList => "unknown",
     }
@@ -178,6 +224,7 @@ fn option_type(kind: Kind) -> &'static str {
 fn literal(default: Default) -> String {
     match default {
         Default::Number(number) => number.to_string(),
+        Default::Real(number) => number.to_string(),
         Default::Bool(truth) => truth.to_string(),
         Default::Null => "null".to_owned(),
         Default::Empty | Default::OpenAcl => "[]".to_owned(),

@@ -4,7 +4,7 @@
 //! and a future for the asyncio client; a line `    # operations` is replaced by the operations.
 
 use crate::generate::Outputs;
-use pinfold_glue::api::{API, Arg, Default, Enum, ErrorCode, Group, Kind, Operation, Record};
+use pinfold_glue::api::{API, Arg, Default, Enum, ErrorCode, Kind, Operation, Record};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -61,21 +61,39 @@ fn vocabulary() -> String {
         let _ = writeln!(out, "    \"{name}\",");
     }
     let _ = writeln!(out, "]\n\nAPI_VERSION = \"{}\"\n", API.version);
-    let recipes = API.operations.iter().filter(|op| op.group != Group::Session);
+    let mut known = Vec::new();
+    let recipes = API.recipes.iter().flat_map(|recipe| recipe.operations);
     let numbers = recipes
         .flat_map(|operation| operation.args)
-        .filter(|arg| matches!(arg.default, Some(Default::Number(_))));
+        .filter(|arg| matches!(arg.default, Some(Default::Number(_) | Default::Real(_))))
+        .filter(|arg| !of_a_set(arg));
     for option in API.options.iter().chain(API.server_options).chain(numbers) {
+        if known.contains(&option.name) {
+            continue;
+        }
+        known.push(option.name);
         if let Some(default) = option.default {
             let kind = kind_name(option.kind, matches!(default, Default::Null));
             let name = option.name.to_uppercase();
             let _ = writeln!(out, "{name}: {kind} = {}", literal(default));
         }
     }
+    for set in API.option_sets {
+        let options: Vec<String> =
+            set.options.iter().map(|arg| format!("    \"{}\",\n", arg.name)).collect();
+        let name = set.name.to_uppercase();
+        let _ = writeln!(out, "{name}: tuple[str, ...] = (\n{})", options.concat());
+    }
     out.push_str(&body);
     out.push_str("\n\nOPEN_ACL = (Acl(31, \"world\", \"anyone\"),)\n");
     out.push_str("\"\"\"Grants everything to everyone.\"\"\"\n");
     out
+}
+
+/// Those options are told by name, and the core has their defaults.
+fn of_a_set(arg: &Arg) -> bool {
+    let mut options = API.option_sets.iter().flat_map(|set| set.options);
+    options.any(|one| one.name == arg.name && one.doc == arg.doc)
 }
 
 fn enumeration(out: &mut String, entry: &Enum, names: &mut Vec<String>) {
@@ -142,9 +160,7 @@ fn operations() -> String {
 }
 
 fn session_operations() -> impl Iterator<Item = &'static Operation> {
-    API.operations
-        .iter()
-        .filter(|operation| operation.group == Group::Session && !BY_HAND.contains(&operation.name))
+    API.operations.iter().filter(|operation| !BY_HAND.contains(&operation.name))
 }
 
 fn conversion(operation: &Operation) -> Option<&'static str> {
@@ -227,6 +243,17 @@ fn flavour(template: &str, is_asyncio: bool) -> String {
 fn fill(template: &str, reply: fn(&str) -> String) -> String {
     let mut out = format!("# {HEAD}\n");
     for line in template.lines() {
+        if line == "# option sets" {
+            for set in API.option_sets {
+                let name = pascal(set.name);
+                let _ = writeln!(out, "class {name}(TypedDict, total=False):");
+                for arg in set.options {
+                    let kind = argument_type(arg.kind);
+                    let _ = writeln!(out, "    {}: {kind}", arg.name);
+                }
+            }
+            continue;
+        }
         if line.trim() == "# operations" {
             for operation in session_operations() {
                 let _ = write!(out, "    def {}(", operation.name);
@@ -304,6 +331,12 @@ fn kind_name(kind: Kind, nullable: bool) -> &'static str {
         Kind::WatchType => "WatchType",
         Kind::TlsVerify if nullable => "TlsVerify | None",
         Kind::TlsVerify => "TlsVerify",
+        Kind::LockMode => "LockMode",
+        Kind::LockLayout => "LockLayout",
+        Kind::ElectionLayout => "ElectionLayout",
+        Kind::AssignmentStrategy => "AssignmentStrategy",
+        Kind::F64 => "float",
+        Kind::BytesList => "list[bytes]",
         Kind::Properties => "dict[str, str] | None",
         Kind::AclList => "list[Acl]",
         Kind::MultiOps => "list[MultiOp]",
@@ -313,7 +346,6 @@ fn kind_name(kind: Kind, nullable: bool) -> &'static str {
         Kind::AuthList => "tuple[tuple[str, bytes], ...]",
         Kind::Stat => "Stat",
         Kind::NullableStat => "Stat | None",
-        Kind::NullableLeader => "Leader | None",
     }
 }
 
@@ -345,6 +377,7 @@ fn argument_default(kind: Kind, default: Default) -> String {
 fn literal(default: Default) -> String {
     match default {
         Default::Number(number) => number.to_string(),
+        Default::Real(number) => format!("{number:?}"),
         Default::Bool(true) => "True".to_owned(),
         Default::Bool(false) => "False".to_owned(),
         Default::Null => "None".to_owned(),

@@ -15,7 +15,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pinfold-recipes", &["pinfold-client"]),
     (
         "pinfold-server",
-        &["pinfold-proto", "pinfold-state", "pinfold-storage", "pinfold-replication"],
+        &[
+            "pinfold-proto",
+            "pinfold-state",
+            "pinfold-storage",
+            "pinfold-replication",
+            // The program's commands alone, behind a feature that no library turns on.
+            "pinfold-client",
+            "pinfold-recipes",
+        ],
     ),
     ("pinfold-glue", &["pinfold-client", "pinfold-recipes", "pinfold-server"]),
     ("pinfold-c", &["pinfold-glue"]),
