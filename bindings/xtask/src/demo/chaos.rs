@@ -36,7 +36,7 @@ pub(super) async fn strike(stage: &mut Stage) -> Fallible<Damage> {
 
 async fn strike_master(stage: &mut Stage, damage: &mut Damage) -> Fallible {
     damage.master = std::mem::take(&mut stage.master);
-    stage.fleet.kill(&damage.master)?;
+    stage.crew.kill(&damage.master)?;
     let killed = Instant::now();
     stage.progress.tell(format!("kill -9 {}, which is the master", damage.master));
     stage.submit(20);
@@ -52,7 +52,7 @@ async fn strike_master(stage: &mut Stage, damage: &mut Damage) -> Fallible {
 async fn strike_worker(stage: &mut Stage, damage: &mut Damage) -> Fallible {
     damage.worker = "worker-python".into();
     // Stopped first: what it has then stays in its hands until the kill.
-    stage.fleet.freeze(&damage.worker)?;
+    stage.crew.freeze(&damage.worker)?;
     stage.submit(10);
     let stopped = Instant::now();
     while stopped.elapsed() < IN_HAND && damage.in_hand == 0 {
@@ -60,7 +60,7 @@ async fn strike_worker(stage: &mut Stage, damage: &mut Damage) -> Fallible {
         damage.in_hand = read.doing("reading the worker's assignments")?;
         stage.turn().await?;
     }
-    stage.fleet.kill(&damage.worker)?;
+    stage.crew.kill(&damage.worker)?;
     let killed = Instant::now();
     let (worker, in_hand) = (&damage.worker, damage.in_hand);
     stage.progress.tell(format!("kill -9 {worker}, with {in_hand} tasks in its hands"));

@@ -1,6 +1,6 @@
 //! The role programs of the demo, which are the programs of the example 05-master-worker.
 
-pub(super) use crate::languages::Program;
+use crate::languages::Program;
 use crate::step::Steps;
 use crate::{Fallible, languages, workspace};
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ impl Programs {
     }
 
     /// Who is started, in which role.
-    pub(super) fn fleet(&self) -> Vec<(&Program, &'static str)> {
+    pub(super) fn crew(&self) -> Vec<(&Program, &'static str)> {
         vec![
             (&self.python, "master"),
             (&self.node, "master"),

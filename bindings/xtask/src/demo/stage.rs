@@ -1,11 +1,11 @@
 //! Everything that runs, and the turn of the wheel that keeps the picture of it up to date.
 
 use super::corpus::Corpus;
-use super::fleet::{Fleet, Sighting};
 use super::gauge::{self, Reading};
 use super::programs::Programs;
 use super::progress::Progress;
 use super::submitter::{self, Submitter};
+use crate::crew::{Crew, Sighting};
 use crate::fault::Doing;
 use crate::{Fallible, Fault};
 use pinfold_client::{Client, Options};
@@ -23,7 +23,7 @@ const TURN: Duration = Duration::from_millis(100);
 const TICK_MS: u32 = 200;
 
 pub(super) struct Stage {
-    pub(super) fleet: Fleet,
+    pub(super) crew: Crew,
     pub(super) client: Client,
     pub(super) progress: Progress,
     /// The name of the leading master, empty before there is one.
@@ -41,7 +41,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts the server, the fleet and the submitter, all in `folder`.
+    /// Starts the server, the crew and the submitter, all in `folder`.
     pub(super) async fn set(
         programs: &Programs,
         corpus: &Corpus,
@@ -53,13 +53,13 @@ impl Stage {
         let client = Client::connect(Options::new(&address)).await.doing("connecting")?;
         let progress = Progress::new(corpus.files.len());
         progress.tell(format!("server on {address}, everything in {}", folder.display()));
-        let (mut fleet, sightings) = Fleet::new(&address, submitter::ROOT, folder);
-        for (program, role) in programs.fleet() {
-            fleet.start(program, role, &format!("{role}-{}", program.language))?;
+        let (mut crew, sightings) = Crew::new(&address, submitter::ROOT, folder);
+        for (program, role) in programs.crew() {
+            crew.start(program, role, &format!("{role}-{}", program.language))?;
         }
         let submitter = Submitter::new(client.clone(), corpus);
         Ok(Stage {
-            fleet,
+            crew,
             client,
             progress,
             master: String::new(),
@@ -80,7 +80,7 @@ impl Stage {
         while let Ok(sighting) = self.sightings.try_recv() {
             self.note(&sighting);
         }
-        self.fleet.check()?;
+        self.crew.check()?;
         self.submitter.check().await?;
         let read = tokio::time::timeout(TURN * 20, gauge::read(&self.client, submitter::ROOT));
         let reading = read.await.ok().and_then(Result::ok);

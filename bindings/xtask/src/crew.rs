@@ -1,7 +1,7 @@
-//! The processes of the demo: two masters and four workers, in four languages.
+//! Processes of the example 05-master-worker, each in a role: masters and workers, in any language.
 
-use super::programs::Program;
 use crate::fault::Doing;
+use crate::languages::Program;
 use crate::{Fallible, Fault};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
@@ -9,14 +9,17 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+/// How long a process may take to end in order.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A line that a process printed.
-pub(super) struct Sighting {
-    pub(super) member: String,
-    pub(super) line: String,
-    pub(super) at: Instant,
+pub(crate) struct Sighting {
+    pub(crate) member: String,
+    pub(crate) line: String,
+    pub(crate) at: Instant,
 }
 
 /// One process.
@@ -26,8 +29,28 @@ struct Member {
     alive: bool,
 }
 
+impl Member {
+    fn ask(&self) -> Fallible {
+        signal(&self.child, Signal::TERM).doing(format!("ending {}", self.name))
+    }
+
+    fn ended(&mut self, deadline: Instant) -> Fallible {
+        while self.child.try_wait().doing(&self.name)?.is_none() {
+            if Instant::now() > deadline {
+                let name = &self.name;
+                return Err(Fault::new(format!(
+                    "{name} did not end within {PATIENCE:?} of SIGTERM"
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.alive = false;
+        Ok(())
+    }
+}
+
 /// All of them. Dropping it kills those that are left, and no others.
-pub(super) struct Fleet {
+pub(crate) struct Crew {
     members: Vec<Member>,
     hosts: String,
     root: String,
@@ -35,26 +58,22 @@ pub(super) struct Fleet {
     sender: UnboundedSender<Sighting>,
 }
 
-impl Fleet {
-    /// A fleet that will use this server and this root; its members' output is kept in `logs`.
-    pub(super) fn new(
-        hosts: &str,
-        root: &str,
-        logs: &Path,
-    ) -> (Fleet, UnboundedReceiver<Sighting>) {
+impl Crew {
+    /// A crew that will use this server and this root; its members' output is kept in `logs`.
+    pub(crate) fn new(hosts: &str, root: &str, logs: &Path) -> (Crew, UnboundedReceiver<Sighting>) {
         let (sender, sightings) = unbounded_channel();
-        let fleet = Fleet {
+        let crew = Crew {
             members: Vec::new(),
             hosts: hosts.to_owned(),
             root: root.to_owned(),
             logs: logs.to_path_buf(),
             sender,
         };
-        (fleet, sightings)
+        (crew, sightings)
     }
 
     /// Starts a program in a role (`master` or `worker`).
-    pub(super) fn start(&mut self, program: &Program, role: &str, name: &str) -> Fallible {
+    pub(crate) fn start(&mut self, program: &Program, role: &str, name: &str) -> Fallible {
         let log = |end: &str| {
             let path = self.logs.join(format!("{name}.{end}"));
             File::create(&path).doing(path.display())
@@ -69,7 +88,7 @@ impl Fleet {
         let (sender, member, mut copy) = (self.sender.clone(), name.to_owned(), log("out")?);
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                // The copy is for people; a full disk must not stop the demo.
+                // The copy is for people; a full disk must not stop us.
                 let _ = writeln!(copy, "{line}");
                 let sighting = Sighting { member: member.clone(), line, at: Instant::now() };
                 if sender.send(sighting).is_err() {
@@ -82,13 +101,19 @@ impl Fleet {
     }
 
     /// Stops a process where it is (SIGSTOP), so that it cannot finish what it has.
-    pub(super) fn freeze(&self, name: &str) -> Fallible {
+    pub(crate) fn freeze(&self, name: &str) -> Fallible {
         let member = self.member(name)?;
         signal(&member.child, Signal::STOP).doing(format!("stopping {name}"))
     }
 
+    /// Lets it go on (SIGCONT).
+    pub(crate) fn thaw(&self, name: &str) -> Fallible {
+        let member = self.member(name)?;
+        signal(&member.child, Signal::CONT).doing(format!("waking {name}"))
+    }
+
     /// kill -9.
-    pub(super) fn kill(&mut self, name: &str) -> Fallible {
+    pub(crate) fn kill(&mut self, name: &str) -> Fallible {
         let found = self.members.iter_mut().find(|member| member.name == name && member.alive);
         let member = found.ok_or_else(|| Fault::new(format!("{name} is not running")))?;
         signal(&member.child, Signal::KILL).doing(format!("killing {name}"))?;
@@ -98,7 +123,7 @@ impl Fleet {
     }
 
     /// Fails if a process ended that nobody killed.
-    pub(super) fn check(&mut self) -> Fallible {
+    pub(crate) fn check(&mut self) -> Fallible {
         for member in self.members.iter_mut().filter(|member| member.alive) {
             if let Some(status) = member.child.try_wait().doing(&member.name)? {
                 member.alive = false;
@@ -111,23 +136,20 @@ impl Fleet {
         Ok(())
     }
 
+    /// Asks one of them to end (SIGTERM), and waits for it.
+    pub(crate) fn end(&mut self, name: &str) -> Fallible {
+        let member = self.members.iter_mut().find(|member| member.name == name && member.alive);
+        let member = member.ok_or_else(|| Fault::new(format!("{name} is not running")))?;
+        member.ask()?;
+        member.ended(Instant::now() + PATIENCE)
+    }
+
     /// Asks those that are left to end (SIGTERM), and waits for them.
-    pub(super) fn stop(&mut self) -> Fallible {
-        for member in self.members.iter().filter(|member| member.alive) {
-            signal(&member.child, Signal::TERM).doing(format!("ending {}", member.name))?;
-        }
-        let deadline = Instant::now() + std::time::Duration::from_secs(20);
-        for member in self.members.iter_mut().filter(|member| member.alive) {
-            while member.child.try_wait().doing(&member.name)?.is_none() {
-                if Instant::now() > deadline {
-                    let name = &member.name;
-                    return Err(Fault::new(format!("{name} did not end within 20 s of SIGTERM")));
-                }
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
-            member.alive = false;
-        }
-        Ok(())
+    pub(crate) fn stop(&mut self) -> Fallible {
+        let deadline = Instant::now() + PATIENCE;
+        self.members.iter().filter(|member| member.alive).try_for_each(Member::ask)?;
+        let mut left = self.members.iter_mut().filter(|member| member.alive);
+        left.try_for_each(|member| member.ended(deadline))
     }
 
     fn member(&self, name: &str) -> Fallible<&Member> {
@@ -136,7 +158,7 @@ impl Fleet {
     }
 }
 
-impl Drop for Fleet {
+impl Drop for Crew {
     fn drop(&mut self) {
         for member in self.members.iter_mut().filter(|member| member.alive) {
             // It may have ended in the meantime; then both calls fail without harm.
