@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::connector::Connector;
 use crate::hosts::Hosts;
-use crate::pending::{Pending, Remover, Watch};
+use crate::pending::{Pending, Watch};
 use crate::session::Session;
 use crate::shared::{Call, Completion, Shared};
 use crate::watches::{Target, WatchKey};
@@ -138,7 +138,6 @@ impl Client {
     fn watch<T>(
         &self,
         request: Request,
-        lasting: bool,
         convert: fn(Response) -> Option<T>,
     ) -> (Pending<T>, Watch) {
         let shared = &self.0.shared;
@@ -155,8 +154,7 @@ impl Client {
             Err(error) => Pending::refused(error, convert),
         };
         let key = WatchKey::Channel(number);
-        let remover = lasting.then(|| Remover { shared: shared.clone(), key });
-        (pending, Watch { receiver: event_receiver, remover })
+        (pending, Watch { receiver: event_receiver, shared: shared.clone(), key })
     }
 
     /// Creates a node.
@@ -202,7 +200,7 @@ impl Client {
         path: &str,
     ) -> impl Future<Output = Result<(Option<Stat>, Watch), Error>> + Send + use<> {
         let request = Request::Exists { path: path.to_owned(), watch: true };
-        let (pending, watch) = self.watch(request, false, to_exists);
+        let (pending, watch) = self.watch(request, to_exists);
         async move { Ok((pending.await?, watch)) }
     }
 
@@ -226,7 +224,7 @@ impl Client {
         path: &str,
     ) -> impl Future<Output = Result<(Bytes, Stat, Watch), Error>> + Send + use<> {
         let request = Request::GetData { path: path.to_owned(), watch: true };
-        let (pending, watch) = self.watch(request, false, to_data);
+        let (pending, watch) = self.watch(request, to_data);
         async move {
             let (data, stat) = pending.await?;
             Ok((data, stat, watch))
@@ -250,7 +248,7 @@ impl Client {
         path: &str,
     ) -> impl Future<Output = Result<(Vec<String>, Stat, Watch), Error>> + Send + use<> {
         let request = Request::GetChildren { path: path.to_owned(), watch: true };
-        let (pending, watch) = self.watch(request, false, to_children);
+        let (pending, watch) = self.watch(request, to_children);
         async move {
             let (names, stat) = pending.await?;
             Ok((names, stat, watch))
@@ -338,14 +336,14 @@ impl Client {
         self.pend(Request::AddAuth { scheme, auth }, |_| Some(()))
     }
 
-    /// Arms a lasting watch, which is removed when it is dropped. The node need not exist.
+    /// Arms a lasting watch. The node need not exist.
     pub fn add_watch(
         &self,
         path: &str,
         mode: AddWatchMode,
     ) -> impl Future<Output = Result<Watch, Error>> + Send + use<> {
         let request = Request::AddWatch { path: path.to_owned(), mode };
-        let (pending, watch) = self.watch(request, true, |_| Some(()));
+        let (pending, watch) = self.watch(request, |_| Some(()));
         async move {
             pending.await?;
             Ok(watch)

@@ -58,24 +58,18 @@ impl<T> Future for Pending<T> {
     }
 }
 
-/// A watch. A one-shot watch yields one event; a lasting one yields events until it is dropped,
-/// which removes it. Both end with the session.
-#[derive(Debug)]
+/// A watch. A one-shot watch yields one event; a lasting one yields events until it is dropped.
+/// Both end with the session. Dropping a watch that may still yield something removes it, at the
+/// server too where nobody else of the session needs it there.
 pub struct Watch {
     pub(crate) receiver: mpsc::UnboundedReceiver<WatchEvent>,
-    #[expect(dead_code, reason = "held for its Drop")]
-    pub(crate) remover: Option<Remover>,
-}
-
-/// Removes a lasting watch when it is dropped.
-pub(crate) struct Remover {
     pub(crate) shared: Arc<Shared>,
     pub(crate) key: WatchKey,
 }
 
-impl std::fmt::Debug for Remover {
+impl std::fmt::Debug for Watch {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Remover({:?})", self.key)
+        formatter.debug_tuple("Watch").field(&self.key).finish()
     }
 }
 
@@ -99,8 +93,12 @@ impl futures_core::Stream for Watch {
     }
 }
 
-impl Drop for Remover {
+impl Drop for Watch {
     fn drop(&mut self) {
+        // Used up, never armed, or over with its session.
+        if self.receiver.is_closed() {
+            return;
+        }
         // Refused only when the session is over, and its watches with it.
         let _ = self.shared.enqueue(Call {
             request: Request::RemoveWatches { ticket: 0 },

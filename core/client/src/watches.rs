@@ -133,13 +133,7 @@ impl Watches {
 
     /// The request that arms a watch has been answered.
     pub(crate) fn add(&mut self, kind: WatchKind, path: Arc<str>, target: Target) {
-        let armed = self.tables[kind as usize].entry(path).or_default();
-        // Watches that nobody holds any more must not pile up; looked for only where the list
-        // would grow its memory, so that arming stays cheap.
-        if armed.len() == armed.capacity() {
-            drop_dead(armed, &mut self.standing);
-        }
-        armed.push(target);
+        self.table(kind).entry(path).or_default().push(target);
     }
 
     /// A removal is to be sent: what the watch is, and whether the server must keep its watch for
@@ -269,7 +263,8 @@ impl Watches {
     }
 }
 
-/// Takes out those that nobody holds any more.
+/// Takes out those that nobody holds any more and whose removal was lost with a connection, or is
+/// still to be sent.
 fn drop_dead(armed: &mut Vec<Target>, standing: &mut Standing) {
     armed.retain(|at| {
         let dropped = at.is_dropped();

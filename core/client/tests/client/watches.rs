@@ -1,7 +1,9 @@
 //! Watches: who is told, and how they are removed.
 
 use bytes::Bytes;
-use pinfold_client::{Acl, AddWatchMode, CreateMode, ErrorCode, EventKind, Request, Response};
+use pinfold_client::{
+    Acl, AddWatchMode, CreateMode, ErrorCode, EventKind, Request, Response, WatcherType,
+};
 
 use crate::proxy::{Mode, Proxy};
 use crate::recorder::{Seen, record, rest};
@@ -40,6 +42,36 @@ async fn dropping_removes_one_watch() {
     let event = third.try_next().unwrap();
     assert_eq!((event.kind, &event.path[..]), (EventKind::Created, "/w/x"));
     assert_eq!(third.try_next(), None);
+}
+
+/// A one-shot watch that is dropped unused is gone at the server, too, also when its answer was
+/// never waited for; one that others share stays for them.
+#[tokio::test]
+async fn dropping_removes_a_one_shot_watch() {
+    let server = server();
+    let client = client(&server).await;
+    let open = Acl::open_unsafe();
+    client.create("/w", "", CreateMode::Persistent, &open).await.unwrap();
+    let armed = async |path: &str, kind| match client.check_watches(path, kind).await {
+        Ok(()) => true,
+        Err(error) => !error.is(ErrorCode::NoWatcher),
+    };
+    let data = client.get_watch("/w").await.unwrap();
+    let missing = client.exists_watch("/missing").await.unwrap();
+    let children = client.get_children_watch("/w").await.unwrap();
+    assert!(armed("/w", WatcherType::Data).await);
+    drop((data, missing, children));
+    drop(client.get_watch("/w"));
+    assert!(!armed("/w", WatcherType::Data).await);
+    assert!(!armed("/missing", WatcherType::Data).await);
+    assert!(!armed("/w", WatcherType::Children).await);
+
+    let (first, mut second) = tokio::join!(client.get_watch("/w"), client.exists_watch("/w"));
+    drop(first);
+    assert!(armed("/w", WatcherType::Data).await);
+    client.set("/w", "1", -1).await.unwrap();
+    let event = second.as_mut().unwrap().1.try_next();
+    assert_eq!(event.map(|event| event.kind), Some(EventKind::DataChanged));
 }
 
 /// A removal may follow the arming without waiting for its answer, and takes effect in order.
