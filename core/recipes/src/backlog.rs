@@ -211,10 +211,16 @@ impl Backlog {
         self.lines.get(needs)?.first()
     }
 
-    /// Takes the first task of those that need this. It stays known until it departs.
-    pub(crate) fn take(&mut self, needs: &Needs) -> Option<Ready> {
+    /// Takes a task of those that need this: the one with so many ahead of it, all of the same
+    /// priority, or the last of these when there are not so many. It stays known until it departs.
+    pub(crate) fn take(&mut self, needs: &Needs, ahead: usize) -> Option<Ready> {
         let line = self.lines.get_mut(needs)?;
-        let rank = line.first()?.clone();
+        let first = line.first()?;
+        let bare = line.bare.first();
+        let full = line.full.keys();
+        let mut alike =
+            full.take_while(|rank| rank.0 == first.0 && bare.is_none_or(|bare| *rank < bare));
+        let rank = alike.by_ref().take(ahead.saturating_add(1)).last()?.clone();
         let ready = line.full.remove(&rank)?;
         self.bytes -= size(&ready);
         if line.first().is_none() {

@@ -37,6 +37,8 @@ const BUDGET: usize = 4 << 20;
 /// So many tasks that could be taken are known before the best of them is; priorities count
 /// among these.
 const AHEAD: usize = 1_024;
+/// Who meets others picks among at most so many tasks of the same priority.
+const MOST_SPREAD: usize = 64;
 
 /// What the claims of one queue share: the waiting tasks as two watches tell them.
 #[derive(Debug)]
@@ -58,6 +60,9 @@ pub(crate) struct Claimer {
     registered: HashMap<String, i64>,
     /// Registrations that were asked for: one that is found may be of a call that was dropped.
     asked: HashSet<String>,
+    /// Picks at random among so many tasks: the first one, and more the more often another was
+    /// faster, so that many claimers do not all go for the same task.
+    spread: usize,
     /// A look has begun and not ended: when it was dropped, nothing that it knew is sure.
     is_looking: bool,
 }
@@ -92,6 +97,7 @@ impl Claimer {
                         gone: Vec::new(),
                         registered: HashMap::new(),
                         asked: HashSet::new(),
+                        spread: 1,
                         is_looking: false,
                     });
                 }
@@ -134,9 +140,10 @@ impl Claimer {
 
     /// Takes the first task that can be had; `None` when there is none.
     async fn look(&mut self, worker: &str, abilities: &[String]) -> Result<Option<Claim>, Error> {
-        self.enlist(worker, abilities).await?;
         loop {
             self.refresh().await?;
+            // What was just read may tell that the registration has gone.
+            self.enlist(worker, abilities).await?;
             if self.is_paused {
                 return Ok(None);
             }
@@ -206,13 +213,25 @@ impl Claimer {
         Ok(())
     }
 
-    /// Takes the first task that this worker can do from the known ones.
+    /// Takes one of the first tasks that this worker can do from the known ones.
     fn first(&mut self, abilities: &[String]) -> Option<Ready> {
+        let ahead = match self.spread {
+            1 => 0,
+            spread => self.random() % spread,
+        };
         let lines = self.backlog.fronts();
         let mut lines = lines.iter().filter(|needs: &&Needs| suits(needs, abilities));
-        lines.find_map(|needs| self.backlog.take(needs))
+        lines.find_map(|needs| self.backlog.take(needs, ahead))
     }
 
+    /// 0 where there is no randomness.
+    fn random(&self) -> usize {
+        let mut bytes = [0; 4];
+        let _ = self.client.fill_random(&mut bytes);
+        u32::from_ne_bytes(bytes) as usize
+    }
+
+    /// Registers the worker unless it is, and takes back what an earlier life of it has left.
     async fn enlist(&mut self, worker: &str, abilities: &[String]) -> Result<(), Error> {
         if self.registered.contains_key(worker) {
             return Ok(());
@@ -222,8 +241,13 @@ impl Claimer {
         let path = self.layout.worker(worker);
         let again = !self.asked.insert(worker.to_owned());
         let registered = register(&self.client, &path, encode(&head, b""), again).await;
+        if registered.is_err() {
+            self.asked.remove(worker);
+        }
+        let registration = registered?;
+        self.recover(worker, Some(registration)).await?;
         self.asked.remove(worker);
-        self.registered.insert(worker.to_owned(), registered?);
+        self.registered.insert(worker.to_owned(), registration);
         Ok(())
     }
 
@@ -260,7 +284,7 @@ impl Claimer {
             self.see(event);
         }
         while let Some(worker) = self.gone.pop() {
-            if let Err(error) = self.recover(&worker).await {
+            if let Err(error) = self.recover(&worker, None).await {
                 self.gone.push(worker);
                 return Err(error);
             }
@@ -277,7 +301,10 @@ impl Claimer {
             (Some(Place::Paused), EventKind::Created) => self.is_paused = true,
             (Some(Place::Paused), EventKind::Deleted) => self.is_paused = false,
             (Some(Place::Worker(worker)), EventKind::Deleted) => {
-                self.registered.remove(&worker);
+                // It may be of an earlier life: what is found there now may be our own.
+                if self.registered.remove(&worker).is_some() {
+                    self.asked.insert(worker.clone());
+                }
                 self.gone.push(worker);
             }
             _ => {}
@@ -349,7 +376,10 @@ impl Claimer {
         }
         self.backlog.depart(&task);
         match taken {
-            Taken::Ours(claim) => Ok(Some(claim.seen())),
+            Taken::Ours(claim) => {
+                self.spread = (self.spread - 1).max(1);
+                Ok(Some(claim.seen()))
+            }
             Taken::Strangers => {
                 self.registered.remove(worker);
                 Ok(None)
@@ -374,6 +404,7 @@ impl Claimer {
                 self.enlist(worker, abilities).await
             }
             (Some(1), NO_NODE | BAD_VERSION) => {
+                self.spread = (self.spread * 2).min(MOST_SPREAD);
                 self.backlog.depart(&ready.task);
                 Ok(())
             }
@@ -390,18 +421,25 @@ impl Claimer {
         }
     }
 
-    /// Takes back what a vanished worker left.
-    async fn recover(&self, worker: &str) -> Result<(), Error> {
+    /// Takes back what a vanished worker left, or, of one that is registered here, what it has
+    /// from before this registration.
+    async fn recover(&self, worker: &str, registration: Option<i64>) -> Result<(), Error> {
         let listed = present(self.client.get_children(&self.layout.desk(worker)).await)?;
         let Some((names, _)) = listed else { return Ok(()) };
         for task in names.iter().filter_map(|name| TaskId::parse(name)) {
             let path = self.layout.assignment(worker, &task);
             let Some((data, stat)) = present(self.client.get(&path).await)? else { continue };
-            let registration = self.layout.worker(worker);
-            let mut ops = vec![
-                persistent(registration.clone(), Bytes::new()),
-                MultiOp::Delete { path: registration, version: -1 },
-            ];
+            if registration.is_some_and(|czxid| stat.czxid > czxid) {
+                continue;
+            }
+            let path = self.layout.worker(worker);
+            let mut ops = match registration {
+                Some(_) => vec![MultiOp::Check { path, version: -1 }],
+                None => vec![
+                    persistent(path.clone(), Bytes::new()),
+                    MultiOp::Delete { path, version: -1 },
+                ],
+            };
             let back = Back { layout: &self.layout, worker, task: &task };
             ops.extend(back.vanished(&self.client, &data, &stat, self.max_attempts));
             match conclude(&self.client, &self.layout, &task, ops).await {

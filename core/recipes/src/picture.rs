@@ -380,7 +380,7 @@ impl Picture {
             let Some((index, needs)) = first else { break };
             let ready = self.backlog.front(needs);
             let chosen = ready.and_then(|ready| self.crew.choose(ready, strategy));
-            let given = chosen.and_then(|worker| Some((worker, self.backlog.take(needs)?)));
+            let given = chosen.and_then(|worker| Some((worker, self.backlog.take(needs, 0)?)));
             let Some((worker, ready)) = given else {
                 lines.swap_remove(index);
                 continue;

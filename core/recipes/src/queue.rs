@@ -335,7 +335,8 @@ impl TaskQueue {
     }
 
     /// Takes the first waiting task for `worker`, without a master; waits until there is one:
-    /// due, by priority, then by age, and one that needs no abilities.
+    /// due, by priority, then by age, and one that needs no abilities. Where several claimers meet,
+    /// each takes at random one of the oldest of that priority.
     ///
     /// The worker is registered, by an ephemeral znode of this session, with the first claim. A
     /// vanished claimer's tasks are taken back by the others. Dropping the future is safe: a task

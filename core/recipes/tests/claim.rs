@@ -5,6 +5,7 @@ mod fleet;
 use bytes::Bytes;
 use fleet::{Fleet, MULTI, connect};
 use futures_util::FutureExt;
+use pinfold_client::WatcherType;
 use pinfold_recipes::{Cause, MAX_PAYLOAD, SubmitOptions, TaskId, TaskQueue};
 
 async fn submitted(queue: &TaskQueue, options: SubmitOptions) -> TaskId {
@@ -80,6 +81,37 @@ async fn a_claim_that_was_dropped_while_registering_is_no_obstacle() {
     }
     drop(claiming);
     assert_eq!(queue.claim("w").await.expect("a claim").task, task);
+}
+
+/// A claimer that comes again, by the same name, finds its tasks of before back in the queue: when
+/// its old session is over already, and when it has to wait for that session's end.
+#[tokio::test]
+async fn what_an_earlier_life_of_the_claimer_has_left_goes_back() {
+    let fleet = Fleet::start();
+    for is_over in [true, false] {
+        let root = fleet.root("queue");
+        let before = fleet.client().await;
+        let queue = TaskQueue::new(before.clone(), &root);
+        let task = submitted(&queue, soon()).await;
+        // As if its process had been killed.
+        std::mem::forget(queue.claim("w").await.expect("a claim"));
+        if is_over {
+            before.close().await.expect("closed");
+        }
+        let client = fleet.client().await;
+        let queue = TaskQueue::new(client.clone(), &root);
+        let claiming = tokio::spawn(async move { queue.claim("w").await });
+        if !is_over {
+            let path = format!("{root}/workers/w");
+            while client.check_watches(&path, WatcherType::Data).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+            before.close().await.expect("closed");
+        }
+        let claim = claiming.await.expect("no panic").expect("a claim");
+        assert_eq!((&claim.task, claim.attempt), (&task, 2));
+        claim.complete(Bytes::from_static(b"r")).await.expect("committed");
+    }
 }
 
 #[tokio::test]
