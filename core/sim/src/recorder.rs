@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::{Bytes, BytesMut};
 use pinfold_proto::records::{
     ConnectRequest, ConnectResponse, ExistsRequest, GetChildrenRequest, GetDataRequest,
-    ReplyHeader, RequestHeader, SetWatches,
+    RemoveWatchesRequest, ReplyHeader, RequestHeader, SetWatches,
 };
-use pinfold_proto::{ErrorCode, EventType, FrameDecoder, OpCode, WatcherEvent, jute};
+use pinfold_proto::{ErrorCode, EventType, FrameDecoder, OpCode, WatcherEvent, WatcherType, jute};
 
 use crate::ledger::Ledger;
 
@@ -319,6 +319,12 @@ impl Book {
             Some(OpCode::SetWatches) => {
                 let request = decode::<SetWatches>(&asked.body)?;
                 self.rearmed(talk, zxid, request)?;
+            }
+            // What a client's caller has dropped.
+            Some(OpCode::RemoveWatches) if err == 0 => {
+                let RemoveWatchesRequest { path, kind } = decode(&asked.body)?;
+                let is_child = kind == WatcherType::Children as i32;
+                talk.armed.retain(|armed| armed.path != path || armed.is_child != is_child);
             }
             _ => {}
         }
